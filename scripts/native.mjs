@@ -15,11 +15,7 @@ import { join, resolve } from 'node:path';
 
 /** Each client's files that a build makes and `require` needs. Links are followed: the cache holds whole files. */
 const BUILT_FILES = {
-  'node-rdkafka': [
-    'build/Release/node-librdkafka.node',
-    'build/deps/librdkafka.so.1',
-    'build/deps/librdkafka++.so.1',
-  ],
+  'node-rdkafka': ['build/Release/node-librdkafka.node', 'build/deps/librdkafka.so.1', 'build/deps/librdkafka++.so.1'],
   'better-sqlite3': ['build/Release/better_sqlite3.node'],
 };
 
@@ -60,7 +56,9 @@ function build(name, home, kept, files) {
       env: { ...process.env, JOBS: String(availableParallelism()) },
     });
   } catch {
-    fail(`${name} did not compile: it needs a C++ compiler, make and python3 (Debian: apt-get install g++ make python3)`);
+    fail(
+      `${name} did not compile: it needs a C++ compiler, make and python3 (Debian: apt-get install g++ make python3)`,
+    );
   }
   if (!loads(name)) fail(`${name} was compiled in ${home} but cannot be loaded by ${process.execPath}`);
   const unfinished = `${kept}.${process.pid}`;
