@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cleanEnv } from './support/env.ts';
+import { installNode24 } from './support/nodes.ts';
 import { runSuite, type SuiteResult } from './support/suite.ts';
 
 const FOLDERS = ['unit', 'integration', 'package', 'e2e'];
@@ -30,6 +31,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 if (!flags['no-build']) execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'inherit', 'inherit'] });
+installNode24();
 
 const result = await runSuite(files);
 report(result);
