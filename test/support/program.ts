@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { cleanEnv } from './env.ts';
 
 export interface ProgramOptions {
@@ -13,8 +14,10 @@ export interface ProgramOptions {
   nodeArgs?: string[];
   args?: string[];
   env?: NodeJS.ProcessEnv;
-  /** Instead of test/programs: the programs of another dependency tree, which has its own copy of the package. */
+  /** Where the program is. Default: test/programs. */
   folder?: string;
+  /** The copy of the package that is preloaded. Default: the working tree's. See sdk3.ts for another one. */
+  packageFolder?: string;
   /** Sends `killSignal` that long after the program's first output: how long it takes to start is no test's matter. */
   killAfterMs?: number;
   killSignal?: NodeJS.Signals;
@@ -40,7 +43,7 @@ export interface Program {
   done: Promise<ProgramResult>;
 }
 
-const root = new URL('../../', import.meta.url);
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs test/programs/NAME to its end. */
 export function runProgram(name: string, options: ProgramOptions = {}): Promise<ProgramResult> {
@@ -49,8 +52,9 @@ export function runProgram(name: string, options: ProgramOptions = {}): Promise<
 
 export function startProgram(name: string, options: ProgramOptions = {}): Program {
   const { node = process.execPath, nodeArgs = [], args = [], timeoutMs = 60_000 } = options;
-  const folder = options.folder ?? fileURLToPath(new URL('test/programs', root));
-  const child = spawn(node, [...nodeArgs, ...preload(options.register ?? 'import'), name, ...args], {
+  const folder = options.folder ?? join(root, 'test/programs');
+  const preload = preloadOf(options.packageFolder ?? root, options.register ?? 'import');
+  const child = spawn(node, [...nodeArgs, ...preload, name, ...args], {
     cwd: folder,
     env: { ...cleanEnv(), ...exportSettings(name, options.receiver), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -80,10 +84,10 @@ export function startProgram(name: string, options: ProgramOptions = {}): Progra
   };
 }
 
-function preload(register: 'import' | 'require' | 'none'): string[] {
+function preloadOf(packageFolder: string, register: 'import' | 'require' | 'none'): string[] {
   if (register === 'none') return [];
-  if (register === 'import') return ['--import', new URL('dist/register.js', root).href];
-  return ['--require', fileURLToPath(new URL('dist/register.cjs', root))];
+  if (register === 'import') return ['--import', pathToFileURL(join(packageFolder, 'dist/register.js')).href];
+  return ['--require', join(packageFolder, 'dist/register.cjs')];
 }
 
 /** Short intervals: what is to be exported arrives while the program still runs. */
