@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { cleanEnv } from '../support/env.ts';
+import { pack } from '../support/pack.ts';
+
+const SIZE_BUDGET_BYTES = 400_000;
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Outside of the repository: nothing of it can be found by looking upwards. */
+const home = mkdtempSync(join(tmpdir(), 'loopblame-shape-'));
+const { tarball, files, unpackedBytes } = pack(home);
+const app = appWithPackage();
+
+/** An application that has the tarball's content and the dependencies of the working tree installed. */
+function appWithPackage(): string {
+  const folder = join(home, 'app');
+  const modules = join(folder, 'node_modules');
+  cpSync(join(root, 'test/package/fixtures'), folder, { recursive: true });
+  mkdirSync(join(modules, 'loopblame'), { recursive: true });
+  succeeds('tar', ['-xzf', tarball, '--strip-components=1', '-C', join(modules, 'loopblame')]);
+  for (const name of ['@opentelemetry', '@types', 'undici-types']) {
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+  return folder;
+}
+
+function succeeds(command: string, args: string[], cwd = root): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env: cleanEnv(), encoding: 'utf8' });
+  assert.equal(status, 0, `${command} ${args.join(' ')}\n${stdout}${stderr}${error ?? ''}`);
+  return stdout;
+}
+
+const bin = (name: string) => join(root, 'node_modules/.bin', name);
+
+describe('the packed package', () => {
+  after(() => rmSync(home, { recursive: true }));
+
+  it('satisfies publint', () => {
+    succeeds(bin('publint'), ['run', '--strict', tarball]);
+  });
+
+  it('gives the right types to every kind of import (attw)', () => {
+    succeeds(bin('attw'), ['--profile', 'node16', '--no-color', tarball]);
+  });
+
+  it('holds what is published and nothing else', () => {
+    const others = files.filter((file) => !/^dist\/[\w.-]+\.(js|cjs|d\.ts|d\.cts)$/.test(file));
+    assert.deepEqual(
+      others.filter((file) => !['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(file)),
+      [],
+    );
+    for (const file of ['LICENSE', 'dist/index.js', 'dist/index.cjs', 'dist/register.js', 'dist/register.cjs']) {
+      assert.ok(files.includes(file), file);
+    }
+  });
+
+  it(`unpacks to less than ${SIZE_BUDGET_BYTES} bytes`, () => {
+    assert.ok(unpackedBytes < SIZE_BUDGET_BYTES, `${unpackedBytes} bytes`);
+  });
+
+  it('is the same to ESM and to CommonJS', () => {
+    const names = (file: string) => succeeds(process.execPath, [file], app);
+    assert.equal(names('names.mjs'), names('names.cjs'));
+  });
+
+  it('type-checks from ESM and from CommonJS, with its declarations checked too', () => {
+    succeeds(bin('tsc'), ['-p', 'tsconfig.json'], app);
+  });
+});
