@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { defineConfig } from 'tsdown';
+import { defineConfig, type UserConfig } from 'tsdown';
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
 
 /**
  * `import source from './thread.ts?worker'` gives the bundled source of a worker thread as a string. A worker that is
@@ -10,7 +13,7 @@ const workerSource = {
   name: 'worker-source',
   resolveId(id: string, importer?: string) {
     if (!id.endsWith('?worker') || !importer) return null;
-    return fileURLToPath(new URL(id.slice(0, -'?worker'.length), `file://${importer}`)) + '?worker';
+    return `${fileURLToPath(new URL(id.slice(0, -'?worker'.length), `file://${importer}`))}?worker`;
   },
   async load(id: string) {
     if (!id.endsWith('?worker')) return null;
@@ -28,7 +31,7 @@ const workerSource = {
   },
 };
 
-export default defineConfig({
+const config: UserConfig = defineConfig({
   entry: { index: 'src/index.ts', register: 'src/register.ts' },
   format: ['esm', 'cjs'],
   target: 'node20',
@@ -37,5 +40,8 @@ export default defineConfig({
   fixedExtension: false,
   dts: { oxc: true },
   clean: true,
+  define: { __VERSION__: JSON.stringify(version) },
   plugins: [workerSource],
 });
+
+export default config;

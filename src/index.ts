@@ -1,1 +1,2 @@
-export {};
+export { DEFAULTS, type EventLoopInstrumentationConfig } from './config.ts';
+export { EventLoopInstrumentation } from './instrumentation.ts';

@@ -1,0 +1,131 @@
+import type { Attributes } from '@opentelemetry/api';
+import { toPerformanceTime } from '../clock.ts';
+import * as semconv from '../semconv.ts';
+import type { SpanState } from '../spans/tracker.ts';
+import { formatStack } from '../watchdog/stack.ts';
+import { ownFraction, type StallEvidence, spanCause } from '../watchdog/verdict.ts';
+import type { Share, StallShares } from './shares.ts';
+
+/** What one stall has put on one span so far. */
+interface Contribution {
+  ms: number;
+  /** The span's longest stretch before this stall. */
+  readonly maxBefore: number;
+  share: Share<SpanState>;
+  evidence: StallEvidence;
+  hasEvent: boolean;
+}
+
+/** A share's own evidence where it has one: that of the section that made the most of it. */
+export function evidenceOf(share: Share<SpanState>, stall: StallEvidence): StallEvidence {
+  return share.evidence && share.sectionMs >= share.ms / 2 ? { ...share.evidence, stopped: stall.stopped ?? 0 } : stall;
+}
+
+/** The part of a share that its span may be accused of: without waiting for a CPU, and without a stop of the process. */
+export function ownShareMs(share: Share<SpanState>, stall: StallEvidence): number {
+  const evidence = evidenceOf(share, stall);
+  return share.ms * ownFraction(evidence, spanCause(evidence));
+}
+
+/** Where in the code, in OpenTelemetry's names. */
+export function codeAttributes(share: Share<SpanState>): Attributes {
+  const { code } = share;
+  if (!code) return {};
+  return {
+    [semconv.ATTR_CODE_FUNCTION_NAME]: code.functionName,
+    [semconv.ATTR_CODE_FILE_PATH]: code.file,
+    [semconv.ATTR_CODE_LINE_NUMBER]: code.line,
+    [semconv.ATTR_CODE_STACKTRACE]: formatStack(share.stack),
+  };
+}
+
+/**
+ * What one stall writes on spans. It is written while the stall lasts (a span may end inside it, and an ended span cannot
+ * be marked) and written anew as more is known.
+ */
+export class StallMarks {
+  readonly #thresholdMs: number;
+  readonly #contributions = new Map<SpanState, Contribution>();
+  kind: 'hold' | 'burst' = 'hold';
+
+  constructor(thresholdMs: number) {
+    this.#thresholdMs = thresholdMs;
+  }
+
+  /** Marks every span whose own share has reached the threshold. */
+  apply(stall: StallShares<SpanState>, evidence: StallEvidence): void {
+    this.kind = stall.kind;
+    for (const share of stall.shares) {
+      if (!share.owner || share.owner.ended) continue;
+      if (ownShareMs(share, evidence) >= this.#thresholdMs) this.#mark(share.owner, share, evidence);
+    }
+  }
+
+  /** The stall's event on a span, once what is known of it is complete or the span ends. */
+  writeEvent(state: SpanState): void {
+    const contribution = this.#contributions.get(state);
+    if (!contribution || contribution.hasEvent || state.ended || !state.span.isRecording()) return;
+    contribution.hasEvent = true;
+    const { share, evidence } = contribution;
+    const own = evidenceOf(share, evidence);
+    state.span.addEvent(
+      semconv.EVENT_STALL,
+      {
+        [semconv.ATTR_STALL_DURATION]: share.ms / 1e3,
+        [semconv.ATTR_STALL_THRESHOLD]: this.#thresholdMs / 1e3,
+        [semconv.ATTR_STALL_CAUSE]: spanCause(own),
+        [semconv.ATTR_STALL_KIND]: this.kind,
+        ...(own.run !== undefined && {
+          [semconv.ATTR_STALL_CPU_TIME]: own.run / 1e3,
+          [semconv.ATTR_STALL_QUEUE_TIME]: (own.queue ?? 0) / 1e3,
+        }),
+        ...codeAttributes(share),
+      },
+      toPerformanceTime(share.from),
+    );
+  }
+
+  writeEvents(): void {
+    for (const state of this.#contributions.keys()) this.writeEvent(state);
+  }
+
+  #mark(state: SpanState, share: Share<SpanState>, evidence: StallEvidence): void {
+    const totals = (state.blocked ??= { durationMs: 0, maxMs: 0, count: 0 });
+    let contribution = this.#contributions.get(state);
+    const before = contribution?.ms ?? 0;
+    if (contribution) {
+      contribution.ms = share.ms;
+      contribution.share = share;
+      contribution.evidence = evidence;
+    } else {
+      contribution = { ms: share.ms, maxBefore: totals.maxMs, share, evidence, hasEvent: false };
+      this.#contributions.set(state, contribution);
+      totals.count++;
+    }
+    totals.durationMs += share.ms - before;
+    totals.maxMs = Math.max(contribution.maxBefore, share.ms);
+    state.root.belowMs += share.ms - before;
+    this.#write(state, contribution);
+  }
+
+  #write(state: SpanState, { share, evidence, maxBefore }: Contribution): void {
+    const { span, root, blocked } = state;
+    if (!root.ended && root.span.isRecording()) {
+      root.span.setAttribute(semconv.ATTR_BLOCKED_BELOW, root.belowMs / 1e3);
+    }
+    if (!blocked || !span.isRecording()) return;
+    span.setAttributes({
+      [semconv.ATTR_BLOCKED]: true,
+      [semconv.ATTR_BLOCKED_DURATION]: blocked.durationMs / 1e3,
+      [semconv.ATTR_BLOCKED_MAX]: blocked.maxMs / 1e3,
+      [semconv.ATTR_BLOCKED_COUNT]: blocked.count,
+    });
+    // Cause, call and code are those of the longest stretch.
+    if (share.ms < maxBefore) return;
+    span.setAttributes({
+      [semconv.ATTR_BLOCKED_CAUSE]: spanCause(evidenceOf(share, evidence)),
+      ...(share.section && share.sectionMs >= share.ms / 2 && { [semconv.ATTR_BLOCKED_SECTION]: share.section.name }),
+      ...codeAttributes(share),
+    });
+  }
+}

@@ -1,0 +1,5 @@
+import { builtins } from './builtin/node.ts';
+import type { ClientDefinition } from './define.ts';
+
+/** Every client that loopblame knows. A new one is one file beside these and one line here. */
+export const clients: readonly ClientDefinition[] = [...builtins];

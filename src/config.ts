@@ -1,0 +1,161 @@
+import type { InstrumentationConfig } from '@opentelemetry/instrumentation';
+import { warnOnce } from './log.ts';
+
+/** Options of {@link EventLoopInstrumentation}. Each has an environment variable, for production without code changes. */
+export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
+  /**
+   * How long a span must hold the event loop to be marked as blocked, in milliseconds. Default 20, range 5 to 60,000.
+   * Environment: `LOOPBLAME_BLOCKED_THRESHOLD_MS`. Since 0.1.0.
+   */
+  blockedThresholdMs?: number;
+  /**
+   * The shortest synchronous section that becomes an `event_loop.section` span event, in milliseconds; shorter ones count
+   * in `event_loop.sync.*` alone. Default 1, range 0 to 60,000. Environment: `LOOPBLAME_SECTION_EVENT_MIN_MS`. Since 0.1.0.
+   */
+  sectionEventMinMs?: number;
+  /**
+   * Whether clients that have no official instrumentation (node-rdkafka, better-sqlite3, node:sqlite) get CLIENT,
+   * PRODUCER and CONSUMER spans of ours. Default true. Environment: `LOOPBLAME_CLIENT_SPANS`. Since 0.1.0.
+   */
+  clientSpans?: boolean;
+  /**
+   * Whether a blocked loop is sampled through the inspector for the stack and the span. Without it, only patched calls
+   * are named. Costs nothing while the loop is healthy. Default true. Environment: `LOOPBLAME_SAMPLING`. Since 0.1.0.
+   */
+  sampling?: boolean;
+  /**
+   * The most functions that `event_loop.blocked.duration` tells apart; later ones are counted as `_OTHER`.
+   * Default 100, range 0 to 10,000. Environment: `LOOPBLAME_MAX_FUNCTIONS`. Since 0.1.0.
+   */
+  maxFunctions?: number;
+}
+
+/** All options, with their defaults filled in. */
+export type ResolvedConfig = Required<Omit<EventLoopInstrumentationConfig, 'enabled'>>;
+
+/** One option as the validation, the README's table and its test read it. */
+export interface OptionSpec {
+  readonly name: keyof ResolvedConfig;
+  readonly env: string;
+  readonly default: number | boolean;
+  /** Accepted range of a number, both ends included. */
+  readonly range?: readonly [min: number, max: number];
+  readonly integer?: boolean;
+  readonly meaning: string;
+}
+
+/** Every option: one table for defaults, ranges, environment variables and documentation. */
+export const OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'blockedThresholdMs',
+    env: 'LOOPBLAME_BLOCKED_THRESHOLD_MS',
+    default: 20,
+    range: [5, 60_000],
+    meaning: 'how long a span must hold the loop to be marked as blocked',
+  },
+  {
+    name: 'sectionEventMinMs',
+    env: 'LOOPBLAME_SECTION_EVENT_MIN_MS',
+    default: 1,
+    range: [0, 60_000],
+    meaning:
+      'the shortest section that becomes an `event_loop.section` event; shorter ones count in `event_loop.sync.*` alone',
+  },
+  {
+    name: 'clientSpans',
+    env: 'LOOPBLAME_CLIENT_SPANS',
+    default: true,
+    meaning: 'spans of ours for clients without an official instrumentation: node-rdkafka, better-sqlite3, node:sqlite',
+  },
+  {
+    name: 'sampling',
+    env: 'LOOPBLAME_SAMPLING',
+    default: true,
+    meaning: 'stack and span of a blocked loop by the inspector, only while it is blocked',
+  },
+  {
+    name: 'maxFunctions',
+    env: 'LOOPBLAME_MAX_FUNCTIONS',
+    default: 100,
+    range: [0, 10_000],
+    integer: true,
+    meaning: 'functions that `event_loop.blocked.duration` tells apart; later ones are `_OTHER`',
+  },
+];
+
+/** Every default. */
+export const DEFAULTS: Readonly<ResolvedConfig> = Object.fromEntries(
+  OPTIONS.map((option) => [option.name, option.default]),
+) as unknown as ResolvedConfig;
+
+const formatted = (value: number): string => value.toLocaleString('en-US');
+
+/** What an option accepts, in words: for errors and the README. */
+export function acceptedValues(option: OptionSpec): string {
+  if (!option.range) return 'true or false';
+  const [min, max] = option.range;
+  return `${option.integer ? 'a whole number' : 'a number'} from ${formatted(min)} to ${formatted(max)}`;
+}
+
+function isAccepted(option: OptionSpec, value: unknown): boolean {
+  if (!option.range) return typeof value === 'boolean';
+  const [min, max] = option.range;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return false;
+  return value >= min && value <= max && (!option.integer || Number.isInteger(value));
+}
+
+/** An environment variable's text as a value of the option's kind; `undefined` where it is none. */
+function parsed(option: OptionSpec, text: string): unknown {
+  if (option.range) return Number(text);
+  const lower = text.toLowerCase();
+  return lower === 'true' ? true : lower === 'false' ? false : undefined;
+}
+
+/** `String(value)` throws on objects without a prototype and hides what a string or `-0` is. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return `${value}`;
+  return `a ${typeof value}`;
+}
+
+/**
+ * The given options over the environment over the defaults.
+ *
+ * @throws {TypeError} when a given option is not accepted, or its name is not known: all errors in one message, each
+ * with the option's name and what it accepts. A bad environment variable is logged once and its default used instead:
+ * production must not fail for it.
+ */
+export function resolveConfig(
+  given: EventLoopInstrumentationConfig = {},
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ResolvedConfig {
+  if (typeof given !== 'object' || given === null) throw new TypeError(`loopblame: options must be an object`);
+  const errors: string[] = [];
+  const resolved: Record<string, unknown> = { ...DEFAULTS };
+  const known = new Set<string>(['enabled', ...OPTIONS.map((option) => option.name)]);
+  for (const name of Object.keys(given)) {
+    if (!known.has(name)) errors.push(`${name} is not an option (options: ${[...known].join(', ')})`);
+  }
+  if (given.enabled !== undefined && typeof given.enabled !== 'boolean') {
+    errors.push(`enabled must be true or false, not ${shown(given.enabled)}`);
+  }
+  for (const option of OPTIONS) {
+    const value = given[option.name];
+    const text = env[option.env]?.trim();
+    if (value !== undefined) {
+      if (isAccepted(option, value)) resolved[option.name] = value;
+      else errors.push(`${option.name} must be ${acceptedValues(option)}, not ${shown(value)}`);
+    } else if (text) {
+      const fromEnv = parsed(option, text);
+      if (isAccepted(option, fromEnv)) resolved[option.name] = fromEnv;
+      else {
+        warnOnce(
+          option.env,
+          `${option.env} must be ${acceptedValues(option)}, not ${shown(text)}: using ${option.default}`,
+        );
+      }
+    }
+  }
+  if (errors.length > 0) throw new TypeError(`loopblame: bad options:\n${errors.map((e) => `  - ${e}`).join('\n')}`);
+  return resolved as unknown as ResolvedConfig;
+}

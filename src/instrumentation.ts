@@ -1,0 +1,87 @@
+import { isMainThread } from 'node:worker_threads';
+import { type MeterProvider, type TracerProvider, trace } from '@opentelemetry/api';
+import { InstrumentationBase, type InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation';
+import { clients } from './clients/index.ts';
+import { Patcher } from './clients/patcher.ts';
+import { type EventLoopInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
+import { logInfo, warnOnce } from './log.ts';
+import { LoopMonitor } from './monitor.ts';
+import { VERSION } from './version.ts';
+
+/** Which instance watches this process: two would mark every span twice. */
+const ACTIVE = Symbol.for('loopblame.active');
+const globals = globalThis as { [ACTIVE]?: EventLoopInstrumentation | undefined };
+
+/**
+ * Finds the spans that block the event loop, and says for how long, where in the code and why.
+ *
+ * Give it to the `instrumentations` of your NodeSDK; nothing else is needed: it marks spans of whatever instrumentation,
+ * as attributes and events on the spans themselves, and emits `event_loop.*` metrics. It watches the main thread's loop.
+ *
+ * @throws {TypeError} on options that are not accepted, before anything is patched: all errors in one message.
+ * @since 0.1.0
+ */
+export class EventLoopInstrumentation extends InstrumentationBase<EventLoopInstrumentationConfig> {
+  // The base class calls init() and enable() before this class's fields would be set: they are declared alone.
+  declare private _options: ResolvedConfig | undefined;
+  declare private _patcher: Patcher | undefined;
+  declare private _monitor: LoopMonitor | undefined;
+
+  constructor(config: EventLoopInstrumentationConfig = {}) {
+    const options = resolveConfig(config);
+    super('loopblame', VERSION, { ...config, ...options });
+  }
+
+  protected override init(): InstrumentationNodeModuleDefinition[] {
+    this._options = resolveConfig(this.getConfig());
+    this._patcher = new Patcher(clients, () => this._monitor?.sections, {
+      clientSpans: this._options.clientSpans,
+      tracer: () => this.tracer,
+    });
+    return this._patcher.moduleDefinitions();
+  }
+
+  override enable(): void {
+    if (this._monitor) return;
+    if (!isMainThread) {
+      warnOnce('thread', 'loops of worker threads are not watched');
+      return;
+    }
+    if (globals[ACTIVE] && globals[ACTIVE] !== this) {
+      warnOnce('twice', 'another EventLoopInstrumentation already watches this process: this one stays off');
+      return;
+    }
+    globals[ACTIVE] = this;
+    this._monitor = new LoopMonitor(this._options ?? resolveConfig(this.getConfig()));
+    super.enable();
+    this._patcher?.patchBuiltins();
+    this._monitor.useTracerProvider(trace.getTracerProvider());
+    this._monitor.start();
+    logInfo(`watching the event loop: spans that hold it over ${this._options?.blockedThresholdMs} ms are marked`);
+  }
+
+  override disable(): void {
+    const monitor = this._monitor;
+    if (!monitor) return;
+    this._patcher?.unpatchBuiltins();
+    super.disable();
+    monitor.stop();
+    this._monitor = undefined;
+    globals[ACTIVE] = undefined;
+  }
+
+  override setTracerProvider(provider: TracerProvider): void {
+    super.setTracerProvider(provider);
+    this._monitor?.useTracerProvider(provider);
+  }
+
+  override setMeterProvider(provider: MeterProvider): void {
+    super.setMeterProvider(provider);
+    this._monitor?.useMeter(this.meter);
+  }
+
+  /** Writes what is known of stalls whose evidence is still coming in. Before an SDK is shut down; never throws. */
+  settle(): void {
+    this._monitor?.settleNow();
+  }
+}

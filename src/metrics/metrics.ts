@@ -1,0 +1,94 @@
+import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import type { Section } from '../sections/recorder.ts';
+import * as semconv from '../semconv.ts';
+import type { Frame } from '../watchdog/judge.ts';
+
+/** Seconds: from the smallest threshold to a minute, dense where blocks usually are. */
+const BLOCKED_BOUNDARIES = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60];
+
+/** The value of `code.function.name` for functions over the limit. */
+export const OTHER_FUNCTION = '_OTHER';
+
+/** What a recording of `event_loop.blocked.duration` is told apart by. */
+export interface BlockedRecord {
+  readonly ms: number;
+  readonly cause: semconv.Cause;
+  readonly section?: Section | undefined;
+  readonly code?: Frame | undefined;
+}
+
+/** The metrics. They count every span and every stall, however traces are sampled. */
+export class Metrics {
+  readonly #worstLagMs: () => number;
+  readonly #maxFunctions: number;
+  readonly #functions = new Set<string>();
+  #blocked: Histogram | undefined;
+  #unhook: (() => void) | undefined;
+  #spans = 0;
+  #blockedSpans = 0;
+
+  /** @param worstLagMs gives the longest time since its last call for which the loop answered nobody */
+  constructor(worstLagMs: () => number, maxFunctions: number) {
+    this.#worstLagMs = worstLagMs;
+    this.#maxFunctions = maxFunctions;
+  }
+
+  /** Makes the instruments; again whenever the application sets another meter provider. */
+  use(meter: Meter): void {
+    this.stop();
+    this.#blocked = meter.createHistogram(semconv.METRIC_BLOCKED_DURATION, {
+      unit: 's',
+      description: 'How long stretches that held the event loop over the threshold were.',
+      advice: { explicitBucketBoundaries: BLOCKED_BOUNDARIES },
+    });
+    const lag = meter.createObservableGauge(semconv.METRIC_LAG, {
+      unit: 's',
+      description: 'How late the event loop was at its latest since the last reading; about 0 when idle.',
+    });
+    const spans = meter.createObservableCounter(semconv.METRIC_SPANS, {
+      unit: '{span}',
+      description: 'Spans that ended, by whether they blocked the event loop.',
+    });
+    const observeLag = (result: ObservableResult): void => result.observe(this.#worstLagMs() / 1e3);
+    const observeSpans = (result: ObservableResult): void => {
+      result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true });
+      result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false });
+    };
+    lag.addCallback(observeLag);
+    spans.addCallback(observeSpans);
+    this.#unhook = () => {
+      lag.removeCallback(observeLag);
+      spans.removeCallback(observeSpans);
+    };
+  }
+
+  stop(): void {
+    this.#unhook?.();
+    this.#unhook = undefined;
+    this.#blocked = undefined;
+  }
+
+  countSpan(blocked: boolean): void {
+    this.#spans++;
+    if (blocked) this.#blockedSpans++;
+  }
+
+  recordBlocked({ ms, cause, section, code }: BlockedRecord): void {
+    const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause };
+    if (section) {
+      attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
+      attributes[semconv.ATTR_SECTION_SYSTEM] = section.system;
+    }
+    if (code) attributes[semconv.ATTR_CODE_FUNCTION_NAME] = this.#bounded(code.functionName);
+    this.#blocked?.record(ms / 1e3, attributes);
+  }
+
+  /** Function names come from code, so their number must not. */
+  #bounded(name: string): string {
+    if (!this.#functions.has(name)) {
+      if (this.#functions.size >= this.#maxFunctions) return OTHER_FUNCTION;
+      this.#functions.add(name);
+    }
+    return name;
+  }
+}

@@ -1,0 +1,243 @@
+import { executionAsyncId } from 'node:async_hooks';
+import { context, type Meter, type TracerProvider } from '@opentelemetry/api';
+import { evidenceOf, ownShareMs, StallMarks } from './blame/marks.ts';
+import { type Sample, type StallShares, shareStall } from './blame/shares.ts';
+import { now } from './clock.ts';
+import type { ResolvedConfig } from './config.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { type SectionListener, SectionRecorder, type SectionRun } from './sections/recorder.ts';
+import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts';
+import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
+import { GcPauses } from './watchdog/gc.ts';
+import type { LongTurn } from './watchdog/heartbeat.ts';
+import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
+import { StackReader } from './watchdog/stack.ts';
+import { type StallEvidence, spanCause, verdict } from './watchdog/verdict.ts';
+import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
+
+/** Samples kept of one turn; beyond it every other one is forgotten. */
+const MAX_SAMPLES = 256;
+/** A stall is settled when garbage collection has been reported and the thread has looked: turns, or ms at the latest. */
+const SETTLE_TURNS = 4;
+const SETTLE_MAX_MS = 250;
+
+/** The evaluated expression itself is a frame. */
+const INSPECTOR_FRAMES = 1;
+
+/** OpenTelemetry's own key of a context in which nothing is traced: exporters run in it. */
+const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** A long turn that waits for the rest of its evidence. */
+interface PendingStall {
+  readonly turn: LongTurn;
+  readonly samples: readonly Sample<SpanState>[];
+  readonly runs: readonly SectionRun[];
+  readonly evidence: StallEvidence;
+  readonly stoppedBefore: number;
+  readonly marks: StallMarks;
+  turns: number;
+}
+
+/** Ties the stages together for one loop: sections and samples become stalls, stalls become marks and metrics. */
+export class LoopMonitor implements WatchdogListener, SectionListener, SpanListener {
+  readonly spans: SpanTracker;
+  readonly sections: SectionRecorder;
+  readonly #metrics: Metrics;
+  readonly #watchdog: Watchdog;
+  readonly #gc = new GcPauses();
+  readonly #stack = new StackReader();
+  readonly #thresholdMs: number;
+
+  // Of the current turn
+  #samples: Sample<SpanState>[] = [];
+  #marks: StallMarks | undefined;
+  /** Spans that something of this turn points to: only they are looked at when they end. */
+  readonly #suspects = new Set<SpanState>();
+  #stoppedBefore = 0;
+  #slowStart: Reading | undefined;
+
+  #pending: PendingStall[] = [];
+
+  constructor(config: ResolvedConfig) {
+    this.#thresholdMs = config.blockedThresholdMs;
+    this.spans = new SpanTracker(this);
+    this.sections = new SectionRecorder(this.spans, this, {
+      thresholdMs: config.blockedThresholdMs,
+      sectionEventMinMs: config.sectionEventMinMs,
+    });
+    this.#watchdog = new Watchdog(this, { thresholdMs: config.blockedThresholdMs, sampling: config.sampling });
+    this.#metrics = new Metrics(() => this.#watchdog.heartbeat.takeWorstMs(), config.maxFunctions);
+  }
+
+  start(): void {
+    this.#gc.start();
+    this.#watchdog.start();
+  }
+
+  stop(): void {
+    this.settleNow();
+    this.#watchdog.stop();
+    this.#gc.stop();
+    this.#metrics.stop();
+    this.spans.stop();
+  }
+
+  useTracerProvider(provider: TracerProvider): void {
+    this.spans.follow(provider);
+  }
+
+  useMeter(meter: Meter): void {
+    this.#metrics.use(meter);
+  }
+
+  /** Settles what waits for more evidence with what there is: before the process or the SDK ends. */
+  settleNow(): void {
+    for (const pending of this.#pending.splice(0)) this.#settle(pending);
+  }
+
+  onSpanStart(_state: SpanState): void {
+    this.#watchdog.noteActivity();
+  }
+
+  onSpanEnd(state: SpanState): void {
+    const { sync, span } = state;
+    if (sync && span.isRecording()) {
+      span.setAttributes({
+        [ATTR_SYNC_DURATION]: sync.sumMs / 1e3,
+        [ATTR_SYNC_MAX]: sync.maxMs / 1e3,
+        [ATTR_SYNC_COUNT]: sync.count,
+      });
+    }
+    if (this.#suspects.has(state)) this.#markSoFar(now());
+    if (state.blocked) {
+      this.#marks?.writeEvent(state);
+      for (const { marks } of this.#pending) marks.writeEvent(state);
+    }
+    this.#metrics.countSpan(state.blocked !== undefined);
+  }
+
+  onSlowSectionStart(): void {
+    this.#watchdog.noteActivity();
+    this.#slowStart = this.#watchdog.read();
+  }
+
+  onLongSection(run: SectionRun, wrapper: Function): void {
+    const at = now();
+    const start = this.#slowStart;
+    const end = run.section.slow && start && start.at <= run.end ? this.#watchdog.read(at) : undefined;
+    run.details = {
+      stack: this.#stack.frames(wrapper),
+      evidence: start && end && { wall: end.at - start.at, run: end.run - start.run, queue: end.queue - start.queue },
+    };
+    if (run.owner) this.#suspects.add(run.owner);
+    this.#markSoFar(at);
+  }
+
+  onSample(postedAt: number, at: number, sampler: Function): void {
+    const frames = this.#stack.frames(sampler, INSPECTOR_FRAMES);
+    const section = this.sections.current();
+    let owner: SpanState | undefined;
+    let judgement: Judgement;
+    if (section && section.start <= postedAt) {
+      // The section was open during the whole wait, whatever native code it is in.
+      owner = section.owner;
+      judgement = { span: true, code: userFrame(frames), why: 'encloses' };
+    } else {
+      owner = context.active().getValue(SUPPRESS_TRACING) === true ? undefined : this.spans.activeState();
+      judgement = judge(frames);
+    }
+    if (this.#samples.length >= MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 1);
+    this.#samples.push({ postedAt, at, owner, judgement, frames, callback: executionAsyncId() });
+    if (owner && judgement.span) this.#suspects.add(owner);
+    this.#markSoFar(at);
+  }
+
+  onTick(_at: number): void {}
+
+  onLongTurn(turn: LongTurn): void {
+    const pending: PendingStall = {
+      turn,
+      samples: this.#samples,
+      runs: this.sections.takeRuns(),
+      evidence: this.#watchdog.evidence(turn, this.#watchdog.read(turn.to)),
+      stoppedBefore: this.#stoppedBefore,
+      marks: this.#marks ?? new StallMarks(this.#thresholdMs),
+      turns: 0,
+    };
+    this.#samples = [];
+    this.#pending.push(pending);
+    // Spans may end right after the stall, long before it can be settled.
+    if (!this.#watchdog.isThreadLate(turn.to)) pending.marks.apply(this.#share(pending), this.#complete(pending));
+  }
+
+  onTurnEnd(): void {
+    if (this.#samples.length > 0) this.#samples = [];
+    this.sections.clear();
+    if (this.#suspects.size > 0) this.#suspects.clear();
+    this.#marks = undefined;
+    this.#stoppedBefore = this.#watchdog.stoppedMs;
+    if (this.#pending.length > 0) this.#settleDue();
+  }
+
+  /** Marks, in mid-stall, every span that has held the loop for the threshold by now. */
+  #markSoFar(at: number): void {
+    const turn = this.#watchdog.heartbeat.currentTurn(at);
+    if (turn.to - turn.from < this.#thresholdMs || this.#watchdog.isThreadLate(at)) return;
+    const shares = shareStall(turn, this.sections.runsSoFar(at), this.#samples, startOf);
+    const evidence = {
+      ...this.#watchdog.evidence(turn, this.#watchdog.read(at)),
+      stopped: this.#watchdog.stoppedMs - this.#stoppedBefore,
+    };
+    this.#marks ??= new StallMarks(this.#thresholdMs);
+    this.#marks.apply(shares, evidence);
+  }
+
+  #share({ turn, runs, samples }: PendingStall): StallShares<SpanState> {
+    return shareStall(turn, runs, samples, startOf);
+  }
+
+  #complete({ turn, evidence, stoppedBefore }: PendingStall): StallEvidence {
+    const length = turn.to - turn.from;
+    const scale = evidence.wall / length;
+    return {
+      ...evidence,
+      gc: this.#gc.within(turn.from, turn.to) * scale,
+      stopped: Math.min(length, this.#watchdog.stoppedMs - stoppedBefore) * scale,
+    };
+  }
+
+  #settleDue(): void {
+    const at = now();
+    this.#pending = this.#pending.filter((pending) => {
+      pending.turns++;
+      const age = at - pending.turn.to;
+      const isDue = pending.turns > SETTLE_TURNS && this.#watchdog.hasThreadLookedSince(pending.turn.to);
+      if (!isDue && age < SETTLE_MAX_MS) return true;
+      this.#settle(pending);
+      return false;
+    });
+  }
+
+  #settle(pending: PendingStall): void {
+    const evidence = this.#complete(pending);
+    const shares = this.#share(pending);
+    pending.marks.apply(shares, evidence);
+    pending.marks.writeEvents();
+    this.#record(pending.turn, shares, evidence);
+  }
+
+  #record(turn: LongTurn, { shares }: StallShares<SpanState>, evidence: StallEvidence): void {
+    const cause = verdict(evidence);
+    const culprits = shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
+    if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
+      this.#metrics.recordBlocked({ ms: turn.to - turn.from, cause });
+      return;
+    }
+    for (const share of culprits) {
+      const { ms, section, code } = share;
+      this.#metrics.recordBlocked({ ms, cause: spanCause(evidenceOf(share, evidence)), section, code });
+    }
+  }
+}
+
+const startOf = (state: SpanState): number => state.startedAt;

@@ -1,0 +1,203 @@
+import type { Span } from '@opentelemetry/api';
+import { now, toPerformanceTime } from '../clock.ts';
+import { ATTR_SECTION_DURATION, ATTR_SECTION_NAME, ATTR_SECTION_PHASE, EVENT_SECTION, type Phase } from '../semconv.ts';
+import type { SpanState, SpanTracker } from '../spans/tracker.ts';
+import type { Frame } from '../watchdog/judge.ts';
+import type { StallEvidence } from '../watchdog/verdict.ts';
+
+/** One patched call, as it is named wherever it shows up. */
+export interface Section {
+  /** `node-rdkafka commitMessageSync` */
+  readonly name: string;
+  readonly phase: Phase;
+  /** `kafka`, `postgresql`, `sqlite`, `nodejs` */
+  readonly system: string;
+  /** Such a call takes milliseconds and more: the loop thread's state is read around each (some 5 µs). */
+  readonly slow: boolean;
+}
+
+/** One section that ran in the current turn. Times in ms on the monotonic clock. */
+export interface SectionRun {
+  readonly section: Section;
+  readonly owner: SpanState | undefined;
+  readonly start: number;
+  end: number;
+  /** Its time less that of the sections inside it. */
+  own: number;
+  /** Whether it stood inside no other section. */
+  readonly isOutermost: boolean;
+  /** How many runs, one directly after the other, are told as this one. */
+  runs: number;
+  /** Of a long one, what was found at its end: who called, and what the loop's thread did meanwhile. */
+  details?: SectionDetails;
+}
+
+export interface SectionDetails {
+  readonly stack: readonly Frame[];
+  readonly evidence: StallEvidence | undefined;
+}
+
+export interface SectionListener {
+  /** A section begins whose surroundings are worth a reading (see {@link Section.slow}). */
+  onSlowSectionStart(): void;
+  /** One section has held the loop by itself for at least the threshold. `wrapper`: the function that was called for it. */
+  onLongSection(run: SectionRun, wrapper: Function): void;
+}
+
+/** Sections nested deeper than this are not timed on their own; they count to the one around them. */
+const MAX_DEPTH = 64;
+/** Runs kept of one turn; of more, those over the threshold alone. */
+const MAX_RUNS = 1024;
+
+/**
+ * Times synchronous sections and adds each to the span that owns it. It is called for every patched call: two clock reads
+ * and no allocation but for what is kept of the turn.
+ */
+export class SectionRecorder {
+  readonly #spans: SpanTracker;
+  readonly #listener: SectionListener;
+  readonly #thresholdMs: number;
+  readonly #eventMinMs: number;
+
+  #depth = 0;
+  readonly #sections: Section[] = [];
+  readonly #owners: (SpanState | undefined)[] = [];
+  readonly #starts = new Float64Array(MAX_DEPTH);
+  readonly #nested = new Float64Array(MAX_DEPTH);
+  #runs: SectionRun[] = [];
+
+  constructor(
+    spans: SpanTracker,
+    listener: SectionListener,
+    options: { thresholdMs: number; sectionEventMinMs: number },
+  ) {
+    this.#spans = spans;
+    this.#listener = listener;
+    this.#thresholdMs = options.thresholdMs;
+    this.#eventMinMs = options.sectionEventMinMs;
+  }
+
+  /**
+   * Runs `call` as a section of `owner`. Whatever it returns or throws passes through; `wrapper` is the function by
+   * which the application called, so that its caller can be named.
+   */
+  run<T>(
+    section: Section,
+    owner: Span | SpanState | undefined,
+    call: Function,
+    self: unknown,
+    args: readonly unknown[],
+    wrapper: Function,
+  ): T {
+    const depth = this.#depth;
+    if (depth === MAX_DEPTH) return Reflect.apply(call, self, args);
+    this.#sections[depth] = section;
+    this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.#spans.stateOf(owner as Span));
+    this.#nested[depth] = 0;
+    if (section.slow) this.#listener.onSlowSectionStart();
+    this.#depth = depth + 1;
+    this.#starts[depth] = now();
+    try {
+      return Reflect.apply(call, self, args);
+    } finally {
+      this.#exit(depth, now(), wrapper);
+    }
+  }
+
+  /** The innermost section in progress. */
+  current(): { section: Section; owner: SpanState | undefined; start: number } | undefined {
+    const depth = this.#depth - 1;
+    if (depth < 0) return undefined;
+    return { section: this.#sections[depth]!, owner: this.#owners[depth], start: this.#starts[depth]! };
+  }
+
+  /** What has run in this turn so far, outermost sections in progress included up to `at`. */
+  runsSoFar(at: number): readonly SectionRun[] {
+    if (this.#depth === 0) return this.#runs;
+    const open: SectionRun[] = [];
+    for (let depth = 0; depth < this.#depth; depth++) {
+      const start = this.#starts[depth]!;
+      const inner = depth + 1 < this.#depth ? at - this.#starts[depth + 1]! : 0;
+      open.push({
+        section: this.#sections[depth]!,
+        owner: this.#owners[depth],
+        start,
+        end: at,
+        own: Math.max(0, at - start - this.#nested[depth]! - inner),
+        isOutermost: depth === 0,
+        runs: 1,
+      });
+    }
+    return this.#runs.concat(open);
+  }
+
+  /** The turn is over: gives what ran in it, and begins anew. */
+  takeRuns(): SectionRun[] {
+    const runs = this.#runs;
+    this.#runs = [];
+    return runs;
+  }
+
+  /** The turn is over and was short: forgets what ran in it. */
+  clear(): void {
+    if (this.#runs.length > 0) this.#runs.length = 0;
+  }
+
+  #exit(depth: number, end: number, wrapper: Function): void {
+    this.#depth = depth;
+    const start = this.#starts[depth]!;
+    const total = end - start;
+    const own = Math.max(0, total - this.#nested[depth]!);
+    if (depth > 0) this.#nested[depth - 1] = this.#nested[depth - 1]! + total;
+    const section = this.#sections[depth]!;
+    const owner = this.#owners[depth];
+    this.#owners[depth] = undefined;
+    if (owner) this.#addTo(owner, section, start, own);
+    const run = this.#keep(section, owner, start, end, own, depth === 0);
+    if (own >= this.#thresholdMs) this.#listener.onLongSection(run, wrapper);
+  }
+
+  #addTo(owner: SpanState, section: Section, start: number, own: number): void {
+    const sync = owner.sync;
+    if (!sync) owner.sync = { sumMs: own, maxMs: own, count: 1 };
+    else {
+      sync.sumMs += own;
+      sync.count++;
+      if (own > sync.maxMs) sync.maxMs = own;
+    }
+    if (own < this.#eventMinMs || owner.ended || !owner.span.isRecording()) return;
+    owner.span.addEvent(
+      EVENT_SECTION,
+      {
+        [ATTR_SECTION_NAME]: section.name,
+        [ATTR_SECTION_PHASE]: section.phase,
+        [ATTR_SECTION_DURATION]: own / 1e3,
+      },
+      toPerformanceTime(start),
+    );
+  }
+
+  #keep(
+    section: Section,
+    owner: SpanState | undefined,
+    start: number,
+    end: number,
+    own: number,
+    isOutermost: boolean,
+  ): SectionRun {
+    const last = this.#runs.at(-1);
+    const isFull = this.#runs.length >= MAX_RUNS;
+    if (last && last.section === section && last.owner === owner && last.isOutermost === isOutermost) {
+      // Between two runs of one section for one span lies at most what that span did between them.
+      if (isFull || start - last.end < 0.5) {
+        last.end = end;
+        last.own += own;
+        last.runs++;
+        return last;
+      }
+    }
+    const run: SectionRun = { section, owner, start, end, own, isOutermost, runs: 1 };
+    if (!isFull || own >= this.#thresholdMs) this.#runs.push(run);
+    return run;
+  }
+}

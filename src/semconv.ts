@@ -1,0 +1,53 @@
+/**
+ * Every attribute, event and metric name of loopblame. Seconds in every duration, as OpenTelemetry's conventions have it.
+ * No semantic convention covers a blocked event loop, and `nodejs.*` is OpenTelemetry's own: ours live under `event_loop.`.
+ */
+
+/** Cause of a stall. `starved` and `suspended` stand in metrics (and with victims) alone: they accuse no span. */
+export type Cause = 'cpu' | 'native_wait' | 'gc' | 'starved' | 'suspended' | 'unknown';
+
+/** What a section is: a call into native code, building a request, reading a response, or the user's callback. */
+export type Phase = 'call' | 'encode' | 'decode' | 'callback';
+
+// On the span that blocked the loop
+export const ATTR_BLOCKED = 'event_loop.blocked';
+export const ATTR_BLOCKED_DURATION = 'event_loop.blocked.duration';
+export const ATTR_BLOCKED_MAX = 'event_loop.blocked.max';
+export const ATTR_BLOCKED_COUNT = 'event_loop.blocked.count';
+export const ATTR_BLOCKED_CAUSE = 'event_loop.blocked.cause';
+export const ATTR_BLOCKED_SECTION = 'event_loop.blocked.section';
+
+// On its local root span
+export const ATTR_BLOCKED_BELOW = 'event_loop.blocked.below';
+
+// On a span with synchronous sections
+export const ATTR_SYNC_DURATION = 'event_loop.sync.duration';
+export const ATTR_SYNC_MAX = 'event_loop.sync.max';
+export const ATTR_SYNC_COUNT = 'event_loop.sync.count';
+
+// Span events
+export const EVENT_SECTION = 'event_loop.section';
+export const ATTR_SECTION_NAME = 'event_loop.section.name';
+export const ATTR_SECTION_PHASE = 'event_loop.section.phase';
+export const ATTR_SECTION_DURATION = 'event_loop.section.duration';
+export const EVENT_STALL = 'event_loop.stall';
+export const ATTR_STALL_DURATION = 'event_loop.stall.duration';
+export const ATTR_STALL_THRESHOLD = 'event_loop.stall.threshold';
+export const ATTR_STALL_CAUSE = 'event_loop.stall.cause';
+export const ATTR_STALL_CPU_TIME = 'event_loop.stall.cpu_time';
+export const ATTR_STALL_QUEUE_TIME = 'event_loop.stall.queue_time';
+export const ATTR_STALL_KIND = 'event_loop.stall.kind';
+
+// Where in the code: stable semantic conventions
+export const ATTR_CODE_FUNCTION_NAME = 'code.function.name';
+export const ATTR_CODE_FILE_PATH = 'code.file.path';
+export const ATTR_CODE_LINE_NUMBER = 'code.line.number';
+export const ATTR_CODE_STACKTRACE = 'code.stacktrace';
+
+// Metrics
+export const METRIC_LAG = 'event_loop.lag';
+export const METRIC_BLOCKED_DURATION = 'event_loop.blocked.duration';
+export const METRIC_SPANS = 'event_loop.spans';
+
+/** The system of a section's client (`kafka`, `postgresql`, `sqlite`; `nodejs` for Node's own calls), on metrics. */
+export const ATTR_SECTION_SYSTEM = 'event_loop.section.system';

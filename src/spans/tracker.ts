@@ -1,0 +1,172 @@
+import { context, type Span, type TracerProvider, trace } from '@opentelemetry/api';
+import { now } from '../clock.ts';
+import { warnOnce } from '../log.ts';
+import { replaceMethod, type Undo } from '../wrap.ts';
+
+/** The sums that a span's attributes are written from, in milliseconds. */
+export interface BlockedTotals {
+  durationMs: number;
+  maxMs: number;
+  count: number;
+}
+
+/** What is known of one span in this process. */
+export class SpanState {
+  readonly span: Span;
+  /** The span of this process at the top of its trace: the request, the message, the job. Itself where it is that. */
+  readonly root: SpanState;
+  readonly startedAt: number;
+  ended = false;
+  /** Whether its end will be seen, so that what is written once can wait until then. */
+  readonly endIsSeen: boolean;
+  /** Its synchronous sections; `undefined` while it has none. */
+  sync: { sumMs: number; maxMs: number; count: number } | undefined;
+  /** Stalls that are settled; `undefined` where it blocked never. */
+  blocked: BlockedTotals | undefined;
+  /** What it and the spans under it blocked, if it is a local root. */
+  belowMs = 0;
+
+  constructor(span: Span, parent: SpanState | undefined, startedAt: number, endIsSeen: boolean) {
+    this.span = span;
+    this.root = parent?.root ?? this;
+    this.startedAt = startedAt;
+    this.endIsSeen = endIsSeen;
+  }
+}
+
+export interface SpanListener {
+  onSpanStart(state: SpanState): void;
+  /** The span is about to end: attributes can still be set. */
+  onSpanEnd(state: SpanState): void;
+}
+
+interface Delegating {
+  getDelegate?(): TracerProvider;
+  setDelegate?(provider: TracerProvider): void;
+}
+
+/**
+ * Sees every span of the process start and end, whoever makes it and whether it is sampled or not: by the tracer's own
+ * `startSpan` and the spans' own `end`, since a span processor must be given to the SDK by the user and never sees a span
+ * that is sampled out.
+ */
+export class SpanTracker {
+  readonly #listener: SpanListener;
+  readonly #states = new WeakMap<object, SpanState>();
+  readonly #hooked = new WeakSet<object>();
+  readonly #undos: Undo[] = [];
+
+  constructor(listener: SpanListener) {
+    this.#listener = listener;
+  }
+
+  /** Follows a provider. Where it is a proxy without a delegate yet, as soon as the SDK sets one. */
+  follow(provider: TracerProvider): void {
+    const proxy = provider as TracerProvider & Delegating;
+    const delegate = proxy.getDelegate?.();
+    if (!delegate || delegate === provider) return this.#hookTracer(provider);
+    this.#hookTracer(delegate);
+    if (this.#hooked.has(proxy)) return;
+    this.#hooked.add(proxy);
+    const undo = replaceMethod(proxy, 'setDelegate', (setDelegate) => {
+      const follow = (real: TracerProvider): void => this.#hookTracer(real);
+      return function (this: unknown, ...args: unknown[]) {
+        const result = Reflect.apply(setDelegate, this, args);
+        follow(args[0] as TracerProvider);
+        return result;
+      };
+    });
+    if (undo) this.#undos.push(undo);
+  }
+
+  /** What is known of a span; a span that was started unseen is known from now on. */
+  stateOf(span: Span): SpanState {
+    const known = this.#states.get(span);
+    if (known) return known;
+    const state = new SpanState(span, undefined, now(), this.#hookEnd(span));
+    this.#states.set(span, state);
+    return state;
+  }
+
+  /** The state of the active span, if there is one that was really started. */
+  activeState(): SpanState | undefined {
+    const span = trace.getActiveSpan();
+    return span && trace.isSpanContextValid(span.spanContext()) ? this.stateOf(span) : undefined;
+  }
+
+  stop(): void {
+    for (const undo of this.#undos.splice(0)) undo();
+  }
+
+  #hookTracer(provider: TracerProvider): void {
+    // What a proxy gives before an SDK is there: its spans are none.
+    if (provider.constructor?.name === 'NoopTracerProvider') return;
+    try {
+      const tracer: object = provider.getTracer('loopblame');
+      const prototype = ownerOf(tracer, 'startSpan');
+      if (!prototype || this.#hooked.has(prototype)) return;
+      this.#hooked.add(prototype);
+      const started = (span: Span, options: unknown, parent: unknown): void => this.#started(span, options, parent);
+      const undo = replaceMethod(prototype, 'startSpan', (startSpan) => {
+        return function (this: unknown, ...args: unknown[]) {
+          const span = Reflect.apply(startSpan, this, args) as Span;
+          started(span, args[1], args[2]);
+          return span;
+        };
+      });
+      if (undo) this.#undos.push(undo);
+    } catch (error) {
+      warnOnce('tracer', 'spans cannot be followed', error);
+    }
+  }
+
+  #started(span: Span, options: unknown, parentContext: unknown): void {
+    try {
+      if (this.#states.has(span) || !trace.isSpanContextValid(span.spanContext())) return;
+      const isRoot = (options as { root?: boolean } | undefined)?.root === true;
+      const parent = isRoot ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
+      const state = new SpanState(span, parent && this.#states.get(parent), now(), this.#hookEnd(span));
+      this.#states.set(span, state);
+      this.#listener.onSpanStart(state);
+    } catch (error) {
+      warnOnce('span', 'a span cannot be followed', error);
+    }
+  }
+
+  /** Hooks the `end` of the span's class, once a class. */
+  #hookEnd(span: Span): boolean {
+    const prototype = ownerOf(span, 'end');
+    if (!prototype) return false;
+    if (this.#hooked.has(prototype)) return true;
+    const ending = (ended: object): void => this.#ending(ended);
+    const undo = replaceMethod(prototype, 'end', (end) => {
+      return function (this: object, ...args: unknown[]) {
+        ending(this);
+        return Reflect.apply(end, this, args);
+      };
+    });
+    if (!undo) return false;
+    this.#hooked.add(prototype);
+    this.#undos.push(undo);
+    return true;
+  }
+
+  #ending(span: object): void {
+    const state = this.#states.get(span);
+    if (!state || state.ended) return;
+    try {
+      this.#listener.onSpanEnd(state);
+    } catch (error) {
+      warnOnce('span-end', 'what a span blocked cannot be written to it', error);
+    }
+    state.ended = true;
+  }
+}
+
+/** The object of the prototype chain that has the method as its own. */
+function ownerOf(object: object, method: string): object | undefined {
+  for (let at: object | null = object; at; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, method)) return at;
+  }
+  return undefined;
+}

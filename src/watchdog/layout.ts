@@ -1,0 +1,71 @@
+/**
+ * The memory that the loop and the watchdog thread share: every slot, its unit and who writes it. Both threads import this
+ * file. Times are milliseconds on the monotonic clock (`clock.ts`).
+ */
+
+/** Indexes into the `Int32Array` at offset 0. */
+export const Int = {
+  /** Futex word: the thread sleeps on it. Loop and exit handler write 1, the thread writes 0. */
+  WAKE: 0,
+  /** 1 when the process exits or the watchdog is stopped. Loop. */
+  EXIT: 1,
+  /** 1 when the thread has answered `EXIT`. Thread; the exit handler sleeps on it. */
+  EXITED: 2,
+  /** 1 while an inspector session is open. Thread. */
+  SESSION: 3,
+  /** 1 while the loop has been idle for so long that the thread looks rarely: whoever begins work wakes it. Thread. */
+  PARKED: 4,
+  /** Samples posted. Thread. */
+  SAMPLES: 5,
+} as const;
+
+/** Indexes into the `Float64Array` at offset 64. */
+export const Float = {
+  /** When the loop's last turn ended; 0 before the first one. Loop. */
+  BEAT: 0,
+  /** When the sample that is on its way was posted. Thread. */
+  POSTED_AT: 1,
+  /** First reading of the loop thread in the stall that followed beat `BASE_BEAT`: when, CPU and queue time. Thread. */
+  BASE_BEAT: 2,
+  BASE_AT: 3,
+  BASE_RUN: 4,
+  BASE_QUEUE: 5,
+  /** When the thread looks next, and when it looked last. Thread. */
+  NEXT_LOOK: 6,
+  LAST_LOOK: 7,
+  /** For how long, in all, the thread itself was held without waiting for a CPU: the process was stopped. Thread. */
+  STOPPED: 8,
+} as const;
+
+const INT_BYTES = 64;
+const FLOAT_SLOTS = 16;
+
+export interface SharedState {
+  readonly buffer: SharedArrayBuffer;
+  readonly int: Int32Array;
+  readonly float: Float64Array;
+}
+
+/** The views over a buffer; a new buffer where none is given. */
+export function sharedState(
+  buffer: SharedArrayBuffer = new SharedArrayBuffer(INT_BYTES + FLOAT_SLOTS * 8),
+): SharedState {
+  return {
+    buffer,
+    int: new Int32Array(buffer, 0, INT_BYTES / 4),
+    float: new Float64Array(buffer, INT_BYTES, FLOAT_SLOTS),
+  };
+}
+
+/** What the loop hands to the thread when it starts it. */
+export interface ThreadData {
+  readonly buffer: SharedArrayBuffer;
+  readonly thresholdMs: number;
+  /** Linux thread id of the loop's thread. */
+  readonly tid: number;
+  /** The loop's epoll descriptors; empty where the thread cannot tell an idle loop from a blocked one. */
+  readonly epollFds: readonly number[];
+  readonly sampling: boolean;
+  /** The expression that takes a sample in the loop's thread. */
+  readonly sampleExpression: string;
+}

@@ -1,0 +1,93 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
+import type { Frame } from './judge.ts';
+
+const DEPTH = 32;
+
+type CallSites = (above: Function) => NodeJS.CallSite[];
+
+/**
+ * Call sites by a realm of our own: it sees the frames of all realms, never touches the application's `Error` (whose
+ * `prepareStackTrace` may be replaced, frozen or slow) and never loads a source map on the loop.
+ */
+function callSitesOfOwnRealm(): CallSites {
+  return runInNewContext(
+    `Error.stackTraceLimit = ${DEPTH};
+     Error.prepareStackTrace = (error, sites) => sites;
+     (above) => { const o = {}; Error.captureStackTrace(o, above); return o.stack; }`,
+    undefined,
+    'node:loopblame',
+  ) as CallSites;
+}
+
+function toPath(file: string): string {
+  if (!file.startsWith('file:')) return file;
+  try {
+    return fileURLToPath(file);
+  } catch {
+    return file;
+  }
+}
+
+/** `Type.method`, as V8 names it in a stack, without the parts that say nothing. */
+function nameOf(site: NodeJS.CallSite): string {
+  const name = site.getFunctionName();
+  if (!name) return '<anonymous>';
+  let type: string | null = null;
+  try {
+    type = site.isToplevel() || site.isConstructor() ? null : site.getTypeName();
+  } catch {
+    // a receiver that cannot be inspected (a revoked proxy)
+  }
+  if (!type || type === 'Object' || type === 'Function' || name.startsWith(`${type}.`) || name.includes('.'))
+    return name;
+  return `${type}.${name}`;
+}
+
+function toFrame(site: NodeJS.CallSite): Frame {
+  return {
+    functionName: nameOf(site),
+    file: toPath(site.getFileName() ?? ''),
+    line: site.getLineNumber() ?? 0,
+    column: site.getColumnNumber() ?? 0,
+    enclosingLine: site.getEnclosingLineNumber() ?? 0,
+    enclosingColumn: site.getEnclosingColumnNumber() ?? 0,
+    isAsync: site.isAsync(),
+  };
+}
+
+/** Takes stacks of the running code. */
+export class StackReader {
+  readonly #sites: CallSites = callSitesOfOwnRealm();
+  readonly #ownFolder: string | undefined;
+
+  constructor() {
+    const own = toPath(this.#sites(this.#sites)[0]?.getFileName() ?? '');
+    // In a bundled application our code lies in the application's own file, whose frames are the ones to show.
+    const main = process.argv[1];
+    this.#ownFolder = own && !(main && dirname(main) === dirname(own)) ? dirname(own) : undefined;
+  }
+
+  /**
+   * The frames that called `above`, innermost first, without those of loopblame and without the first `skip` ones.
+   * Where `above` is not on the stack there are none.
+   */
+  frames(above: Function, skip = 0): Frame[] {
+    const frames: Frame[] = [];
+    for (const site of this.#sites(above).slice(skip)) {
+      const frame = toFrame(site);
+      if (this.#ownFolder === undefined || !frame.file || dirname(frame.file) !== this.#ownFolder) frames.push(frame);
+    }
+    return frames;
+  }
+}
+
+/** The stack as text, in V8's form. */
+export function formatStack(frames: readonly Frame[]): string {
+  return frames
+    .map(
+      (f) => `    at ${f.isAsync ? 'async ' : ''}${f.functionName} (${f.file || '<anonymous>'}:${f.line}:${f.column})`,
+    )
+    .join('\n');
+}

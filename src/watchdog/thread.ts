@@ -1,0 +1,172 @@
+/**
+ * The watchdog's thread. It sleeps until the loop's last beat is older than the threshold, so it meets a block exactly
+ * then and wakes seldom (a wake-up is what it costs). While the loop is stuck it reads the loop thread's state once and
+ * posts samples through the inspector until the beat returns.
+ */
+import type { Session } from 'node:inspector';
+import { workerData } from 'node:worker_threads';
+import { now } from '../clock.ts';
+import { Float, Int, sharedState, type ThreadData } from './layout.ts';
+import { ProcFile, schedTimes, sleepsInEpoll, taskFile } from './thread-state.ts';
+
+const data = workerData as ThreadData;
+const { int, float } = sharedState(data.buffer);
+const { thresholdMs } = data;
+
+/** Looks at an idle loop. */
+const IDLE_LOOK_MS = 20;
+/** After a quiet second looks are rare: whoever begins work then wakes the thread. */
+const PARK_AFTER_MS = 1000;
+const PARKED_LOOK_MS = 200;
+/** A loop that was not seen idle for so long is a busy one. */
+const BUSY_AFTER_MS = 250;
+/** A loop that was idle at the last look may be in a short turn: look again before a session is opened. */
+const RECHECK_MS = 2;
+/** A wake-up later than this was not the timer's: the thread starved, or the process was stopped. */
+const LATE_WAKE_MS = 10;
+const STUCK_LOOK_MS = 2;
+
+const syscall = new ProcFile(taskFile(data.tid, 'syscall'));
+const loopSched = new ProcFile(taskFile(data.tid, 'schedstat'));
+const ownSched = new ProcFile('/proc/thread-self/schedstat');
+
+let session: Session | undefined;
+let samplePending = false;
+let nextSampleAt = 0;
+
+let seenBeat = float[Float.BEAT]!;
+let activeAt = now();
+/** When the loop was last seen idle. */
+let restedAt = 0;
+/** When the loop was last seen idle since the last beat; 0 when not. */
+let idleAt = 0;
+/** When the loop was first seen busy since then; 0 when not. */
+let busyAt = 0;
+let ownQueue = schedTimes(ownSched)?.queue ?? 0;
+let ownQueueAt = now();
+
+/** Samples are dense at first, where they tell the most, and thin out. */
+const sampleIntervalMs = (stuckMs: number): number => (stuckMs < 100 ? 5 : stuckMs < 1000 ? 20 : 100);
+
+function closeSession(): void {
+  if (!session || samplePending) return;
+  session.disconnect();
+  session = undefined;
+  Atomics.store(int, Int.SESSION, 0);
+}
+
+function postSample(at: number, stuckMs: number): void {
+  if (!data.sampling || samplePending) return;
+  if (!session) {
+    const inspector = require('node:inspector') as typeof import('node:inspector');
+    session = new inspector.Session();
+    session.connectToMainThread();
+    Atomics.store(int, Int.SESSION, 1);
+  }
+  samplePending = true;
+  nextSampleAt = at + sampleIntervalMs(stuckMs);
+  int[Int.SAMPLES] = int[Int.SAMPLES]! + 1;
+  float[Float.POSTED_AT] = now();
+  session.post('Runtime.evaluate', { expression: data.sampleExpression, silent: true }, () => {
+    samplePending = false;
+  });
+}
+
+/** The loop is late: its state as it is now is what the stall's cause is measured from. */
+function readBase(beat: number, at: number): void {
+  if (float[Float.BASE_BEAT] === beat) return;
+  const times = schedTimes(loopSched);
+  if (!times) return;
+  float[Float.BASE_AT] = at;
+  float[Float.BASE_RUN] = times.run;
+  float[Float.BASE_QUEUE] = times.queue;
+  float[Float.BASE_BEAT] = beat;
+}
+
+/**
+ * How late the thread itself woke, without its own wait for a CPU, is how long the process was stopped: nothing else
+ * holds a thread that sleeps in a timed wait.
+ */
+function accountLateness(at: number, expectedAt: number): void {
+  const late = at - expectedAt;
+  const isLate = late > LATE_WAKE_MS;
+  if (!isLate && at - ownQueueAt < 1000) return;
+  const queue = schedTimes(ownSched)?.queue;
+  if (queue === undefined) return;
+  const stopped = late - (queue - ownQueue);
+  if (isLate && stopped > LATE_WAKE_MS) float[Float.STOPPED] = float[Float.STOPPED]! + stopped;
+  ownQueue = queue;
+  ownQueueAt = at;
+}
+
+/** One look; returns for how long to sleep. */
+function look(at: number): number {
+  const beat = float[Float.BEAT]!;
+  if (beat !== seenBeat) {
+    seenBeat = beat;
+    activeAt = at;
+    idleAt = busyAt = 0;
+    closeSession();
+  }
+  // The loop has not made its first turn yet: that is start-up.
+  if (beat === 0) return IDLE_LOOK_MS;
+  const age = at - beat;
+  // Half a threshold early, samples can vouch for a hold that has just reached it. A loop that never rests is looked at
+  // half as often instead: there each wake-up of this thread takes CPU time from it.
+  const firstLookMs = at - restedAt < BUSY_AFTER_MS ? thresholdMs / 2 : thresholdMs;
+  if (age < firstLookMs) {
+    closeSession();
+    return firstLookMs - age;
+  }
+
+  if (data.epollFds.length > 0 && data.epollFds.includes(sleepsInEpoll(syscall))) {
+    idleAt = restedAt = at;
+    busyAt = 0;
+    closeSession();
+    if (at - activeAt < PARK_AFTER_MS) return IDLE_LOOK_MS;
+    Atomics.store(int, Int.PARKED, 1);
+    return PARKED_LOOK_MS;
+  }
+  activeAt = at;
+  if (busyAt === 0) {
+    busyAt = at;
+    readBase(beat, at);
+    // It may have gone to work right after it was last seen idle, so it can't have been stuck for longer than since then.
+    nextSampleAt = idleAt > 0 ? Math.max(at + RECHECK_MS, idleAt + firstLookMs) : at;
+  }
+  if (at < nextSampleAt) return nextSampleAt - at;
+  postSample(at, at - busyAt);
+  return STUCK_LOOK_MS;
+}
+
+/** Sleeps and looks. The thread's event loop turns only while a session is open, for the inspector's answers. */
+function run(): void {
+  for (;;) {
+    const at = now();
+    float[Float.LAST_LOOK] = at;
+    if (Atomics.load(int, Int.EXIT) === 1) {
+      samplePending = false;
+      closeSession();
+      Atomics.store(int, Int.EXITED, 1);
+      Atomics.notify(int, Int.EXITED);
+      return;
+    }
+    const sleepMs = look(at);
+    const expectedAt = now() + sleepMs;
+    float[Float.NEXT_LOOK] = expectedAt;
+    Atomics.wait(int, Int.WAKE, 0, sleepMs);
+    // Work begins on a loop that was idle until now.
+    if (Atomics.exchange(int, Int.WAKE, 0) === 1) activeAt = idleAt = now();
+    Atomics.store(int, Int.PARKED, 0);
+    accountLateness(now(), expectedAt);
+    if (session) {
+      setImmediate(run);
+      return;
+    }
+  }
+}
+
+// A session does not keep the thread alive, and its loop is empty between two immediates.
+const alive = setInterval(() => {}, 2 ** 30);
+process.once('exit', () => clearInterval(alive));
+run();

@@ -1,0 +1,198 @@
+import { isMainThread, Worker } from 'node:worker_threads';
+import { now } from '../clock.ts';
+import { warnOnce } from '../log.ts';
+import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
+import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
+import threadSource from './thread.ts?worker';
+import { epollDescriptors, ProcFile, type SchedTimes, schedTimes, taskFile } from './thread-state.ts';
+import type { StallEvidence } from './verdict.ts';
+
+/** How long the exit handler waits for the thread to close its inspector session (measured: 0 to 7 ms). */
+const EXIT_WAIT_MS = 50;
+/** A thread that is later than this for its own look was held as well: nothing is known of who held the loop. */
+const THREAD_LATE_MS = 15;
+
+/** Where the sampled expression finds the sampler; a symbol keeps it out of the application's sight. */
+const SAMPLE_KEY = Symbol.for('loopblame.sample');
+const SAMPLE_EXPRESSION = `globalThis[Symbol.for('loopblame.sample')]()`;
+
+export interface WatchdogListener extends HeartbeatListener {
+  /**
+   * Runs on top of whatever the loop executes; `postedAt` is when the thread asked for it. `sampler` was called by one
+   * frame of the inspector's, and that by the code in question.
+   */
+  onSample(postedAt: number, at: number, sampler: Function): void;
+}
+
+/** One reading of the loop's thread, and for how long the loop had slept until then. */
+export interface Reading extends SchedTimes {
+  readonly at: number;
+  readonly idle: number;
+}
+
+/** `process.permission` of Node's permission model, which @types/node 20 knows only partly. */
+function mayUseInspector(): boolean {
+  const permission = (process as { permission?: { has(scope: string): boolean } }).permission;
+  // connectToMainThread() aborts the process without this grant, which can't be caught.
+  return !permission || permission.has('inspector');
+}
+
+/** The loop's side of the watchdog: heartbeat, thread, readings, exit handshake. */
+export class Watchdog {
+  readonly heartbeat: Heartbeat;
+  readonly #shared: SharedState = sharedState();
+  readonly #listener: WatchdogListener;
+  readonly #thresholdMs: number;
+  readonly #sampling: boolean;
+  readonly #sched = new ProcFile(taskFile(process.pid, 'schedstat'));
+  readonly #epollFds: number[];
+  #tickReading: Reading | undefined;
+  #worker: Worker | undefined;
+
+  constructor(listener: WatchdogListener, options: { thresholdMs: number; sampling: boolean }) {
+    this.#listener = listener;
+    this.#thresholdMs = options.thresholdMs;
+    this.#sampling = options.sampling && isMainThread;
+    const syscall = new ProcFile(taskFile(process.pid, 'syscall'));
+    this.#epollFds = epollDescriptors(syscall);
+    syscall.close();
+    const heartbeatListener: HeartbeatListener = {
+      onLongTurn: (turn) => listener.onLongTurn(turn),
+      onTurnEnd: () => listener.onTurnEnd(),
+      onTick: (at) => {
+        if (!this.#tickReading || at - this.#tickReading.at >= this.#thresholdMs) this.#tickReading = this.read(at);
+        listener.onTick(at);
+      },
+    };
+    this.heartbeat = new Heartbeat(this.#shared, heartbeatListener, {
+      thresholdMs: options.thresholdMs,
+      beatsWhileIdle: this.#epollFds.length === 0,
+    });
+  }
+
+  start(): void {
+    if (this.#worker) return;
+    Atomics.store(this.#shared.int, Int.EXIT, 0);
+    Atomics.store(this.#shared.int, Int.EXITED, 0);
+    this.heartbeat.start();
+    Object.defineProperty(globalThis, SAMPLE_KEY, { value: this.#sample, enumerable: false, configurable: true });
+    this.#startThread();
+    process.on('exit', this.#onExit);
+  }
+
+  stop(): void {
+    this.heartbeat.stop();
+    process.off('exit', this.#onExit);
+    Reflect.deleteProperty(globalThis, SAMPLE_KEY);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (!worker) return;
+    this.#onExit();
+    void worker.terminate().catch(() => {});
+  }
+
+  /** Work begins: a thread that looks rarely, because the loop was idle for long, shall look at once. */
+  noteActivity(): void {
+    if (this.#shared.int[Int.PARKED] === 1) this.heartbeat.wakeThread();
+  }
+
+  /** The loop thread's CPU and queue time, now. */
+  read(at: number = now()): Reading | undefined {
+    const times = schedTimes(this.#sched);
+    return times && { at, idle: idleTime(), ...times };
+  }
+
+  /** For how long the process was stopped since the start, as the thread saw it. */
+  get stoppedMs(): number {
+    return this.#shared.float[Float.STOPPED]!;
+  }
+
+  /** Whether the thread has looked after this moment, so that what it knows of the time before is complete. */
+  hasThreadLookedSince(at: number): boolean {
+    return this.#worker === undefined || this.#shared.float[Float.LAST_LOOK]! > at;
+  }
+
+  /** Whether the thread is late itself: then neither of the two knows what the other was held by. */
+  isThreadLate(at: number): boolean {
+    const next = this.#shared.float[Float.NEXT_LOOK]!;
+    return this.#worker !== undefined && next > 0 && at - next > THREAD_LATE_MS;
+  }
+
+  /**
+   * Run and queue time of the loop's thread in the turn that follows `beat`. Best from a reading that the thread took
+   * inside the stall; else from the last tick's, less the busy time before the turn.
+   */
+  evidence(turn: { from: number; to: number; beat: number }, reading: Reading | undefined): StallEvidence {
+    const { float } = this.#shared;
+    const length = turn.to - turn.from;
+    if (!reading) return { wall: length };
+    if (float[Float.BASE_BEAT] === turn.beat && reading.at - float[Float.BASE_AT]! >= length / 2) {
+      return {
+        wall: reading.at - float[Float.BASE_AT]!,
+        run: reading.run - float[Float.BASE_RUN]!,
+        queue: reading.queue - float[Float.BASE_QUEUE]!,
+      };
+    }
+    const tick = this.#tickReading;
+    if (!tick || tick.at > turn.to) return { wall: length };
+    // Between that tick and the turn the loop slept or was healthily busy; the latter is taken for CPU time.
+    const before = Math.max(0, reading.at - tick.at - (reading.idle - tick.idle) - length);
+    if (before > length) return { wall: length };
+    const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
+    const queue = Math.min(length, reading.queue - tick.queue);
+    return { wall: length, run, queue };
+  }
+
+  #startThread(): void {
+    const workerData: ThreadData = {
+      buffer: this.#shared.buffer,
+      thresholdMs: this.#thresholdMs,
+      tid: process.pid,
+      epollFds: this.#epollFds,
+      sampling: this.#sampling && mayUseInspector(),
+      sampleExpression: SAMPLE_EXPRESSION,
+    };
+    if (this.#sampling && !workerData.sampling) {
+      warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');
+    }
+    try {
+      const worker = new Worker(threadSource, {
+        eval: true,
+        name: 'loopblame',
+        workerData,
+        execArgv: [],
+        env: {},
+        stdin: false,
+      });
+      worker.unref();
+      worker.once('error', (error) => {
+        warnOnce('thread', 'the watchdog thread has ended: blocks are measured, but not sampled', error);
+        this.#worker = undefined;
+      });
+      this.#worker = worker;
+    } catch (error) {
+      warnOnce('thread', 'the watchdog thread cannot start: blocks are measured, but not sampled', error);
+    }
+  }
+
+  #sample = (): void => {
+    // This runs in the middle of the application's code: nothing may reach it.
+    try {
+      this.#listener.onSample(this.#shared.float[Float.POSTED_AT]!, now(), this.#sample);
+    } catch (error) {
+      warnOnce('sample', 'a stack sample failed', error);
+    }
+  };
+
+  /** An open session at exit makes Node print "Waiting for the debugger to disconnect...". */
+  #onExit = (): void => {
+    const { int } = this.#shared;
+    Atomics.store(int, Int.EXIT, 1);
+    Atomics.store(int, Int.WAKE, 1);
+    Atomics.notify(int, Int.WAKE);
+    if (Atomics.load(int, Int.SESSION) === 1) atomicsWait(int, Int.EXITED, 0, EXIT_WAIT_MS);
+  };
+}
+
+// Kept from before it is patched: our own wait is no section of the application's.
+const atomicsWait = Atomics.wait;
