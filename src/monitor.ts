@@ -9,9 +9,9 @@ import { type SectionListener, SectionRecorder, type SectionRun } from './sectio
 import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts';
 import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
 import { GcPauses } from './watchdog/gc.ts';
-import type { LongTurn } from './watchdog/heartbeat.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
+import type { LongTurn } from './watchdog/turns.ts';
 import { type StallEvidence, spanCause, verdict } from './watchdog/verdict.ts';
 import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
@@ -151,8 +151,6 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
   }
-
-  onTick(_at: number): void {}
 
   onLongTurn(turn: LongTurn): void {
     const pending: PendingStall = {

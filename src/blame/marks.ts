@@ -90,7 +90,8 @@ export class StallMarks {
   }
 
   #mark(state: SpanState, share: Share<SpanState>, evidence: StallEvidence): void {
-    const totals = (state.blocked ??= { durationMs: 0, maxMs: 0, count: 0 });
+    state.blocked ??= { durationMs: 0, maxMs: 0, count: 0 };
+    const totals = state.blocked;
     let contribution = this.#contributions.get(state);
     const before = contribution?.ms ?? 0;
     if (contribution) {

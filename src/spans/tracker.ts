@@ -64,7 +64,10 @@ export class SpanTracker {
   follow(provider: TracerProvider): void {
     const proxy = provider as TracerProvider & Delegating;
     const delegate = proxy.getDelegate?.();
-    if (!delegate || delegate === provider) return this.#hookTracer(provider);
+    if (!delegate || delegate === provider) {
+      this.#hookTracer(provider);
+      return;
+    }
     this.#hookTracer(delegate);
     if (this.#hooked.has(proxy)) return;
     this.#hooked.add(proxy);

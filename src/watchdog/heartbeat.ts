@@ -2,33 +2,25 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { now } from '../clock.ts';
 import { Float, Int, type SharedState } from './layout.ts';
-
-/** One turn of the loop that held it for longer than the threshold. Milliseconds on the monotonic clock. */
-export interface LongTurn {
-  /** When its work began and ended. The time that the loop slept in the turn counts as before `from`. */
-  readonly from: number;
-  readonly to: number;
-  /** The beat before it: the thread's readings carry it. */
-  readonly beat: number;
-}
+import { type LongTurn, TurnMeter } from './turns.ts';
 
 export interface HeartbeatListener {
   /** A turn reached the threshold. Called on the loop, directly after it. */
   onLongTurn(turn: LongTurn): void;
   /** Any turn has ended: what was kept for it can go. */
   onTurnEnd(): void;
-  /** Now and then while the loop is busy (a few times per threshold), never while it is idle. */
-  onTick(at: number): void;
 }
 
 const noop = (): void => {};
 /** How long the loop has slept since the process began, in milliseconds. */
 export const idleTime = (): number => performance.nodeTiming.idleTime;
 
+/** How often a loop beats where the thread can't tell an idle loop from a blocked one. */
+const INTERVAL_MS = 10;
+
 /**
  * Stamps the end of each turn of the loop into shared memory, from an unref'd immediate that re-arms itself: exact laps,
- * no wake-up of an idle loop, and it keeps nothing alive. A turn's length is the stamps' difference less the time the
- * loop slept (`nodeTiming.idleTime`, 0.2 µs a read).
+ * no wake-up of an idle loop, and it keeps nothing alive.
  *
  * One gap is left: timers run at the *start* of a lap, before the loop sleeps, so the stamp after them would come only
  * when the loop next wakes, and their time would be added to that of whatever woke it. An unref'd timer closes it. It is
@@ -38,44 +30,44 @@ export const idleTime = (): number => performance.nodeTiming.idleTime;
 export class Heartbeat {
   readonly #shared: SharedState;
   readonly #listener: HeartbeatListener;
-  readonly #thresholdMs: number;
+  readonly #onTick: (at: number) => void;
   readonly #tickMs: number;
   /** Where the thread can't tell an idle loop from a blocked one, the beat must go on while idle. */
   readonly #beatsWhileIdle: boolean;
+  readonly #turns: TurnMeter;
   #running = false;
-  #last = 0;
-  #lastIdle = 0;
   #beats = 0;
   #beatsAtTick = 0;
   #timer: NodeJS.Timeout | undefined;
   #goingQuiet = false;
-  #worst = 0;
 
+  /** @param onTick is called now and then while the loop is busy (a few times per threshold), never while it is idle */
   constructor(
     shared: SharedState,
     listener: HeartbeatListener,
-    options: { thresholdMs: number; beatsWhileIdle: boolean },
+    options: { thresholdMs: number; beatsWhileIdle: boolean; onTick: (at: number) => void },
   ) {
     this.#shared = shared;
     this.#listener = listener;
-    this.#thresholdMs = options.thresholdMs;
+    this.#onTick = options.onTick;
     this.#beatsWhileIdle = options.beatsWhileIdle;
-    this.#tickMs = options.beatsWhileIdle ? 10 : Math.max(2, options.thresholdMs / 4);
+    this.#tickMs = options.beatsWhileIdle ? INTERVAL_MS : Math.max(2, options.thresholdMs / 4);
+    this.#turns = new TurnMeter(options.thresholdMs);
   }
 
   /** Beats from the next turn on: what runs before the loop's first turn is start-up, not a blocked loop. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#shared.float[Float.BEAT] = 0;
     const first = (): void => {
       if (!this.#running) return;
-      this.#last = now();
-      this.#lastIdle = idleTime();
-      this.#shared.float[Float.BEAT] = this.#last;
+      const at = now();
+      this.#turns.begin(at, idleTime());
+      this.#shared.float[Float.BEAT] = at;
       this.#arm();
       setImmediate(this.#beat).unref();
     };
-    this.#shared.float[Float.BEAT] = 0;
     setImmediate(first).unref();
   }
 
@@ -85,48 +77,35 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  /** For how long the current turn has held the loop. */
-  currentTurnMs(at: number = now()): number {
-    if (this.#last === 0) return 0;
-    return Math.max(0, at - this.#last - (idleTime() - this.#lastIdle));
-  }
-
-  /** When the current turn's work began, and the beat before it. */
+  /** The current turn, as long as it is by now. */
   currentTurn(at: number): LongTurn {
-    return { from: at - this.currentTurnMs(at), to: at, beat: this.#last };
+    return this.#turns.current(at, idleTime());
   }
 
   /** The longest turn since the last call (or the current one so far), in milliseconds. */
   takeWorstMs(): number {
-    const worst = Math.max(this.#worst, this.currentTurnMs());
-    this.#worst = 0;
-    return worst;
+    return this.#turns.takeWorst(now(), idleTime());
   }
-
-  #beat = (): void => {
-    if (!this.#running) return;
-    const at = now();
-    const idle = idleTime();
-    const busy = at - this.#last - (idle - this.#lastIdle);
-    const beat = this.#last;
-    this.#last = at;
-    this.#lastIdle = idle;
-    this.#beats++;
-    this.#shared.float[Float.BEAT] = at;
-    if (busy > this.#worst) this.#worst = busy;
-    if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
-    if (busy >= this.#thresholdMs) this.#listener.onLongTurn({ from: at - busy, to: at, beat });
-    this.#listener.onTurnEnd();
-    if (this.#goingQuiet) this.#goingQuiet = false;
-    else if (!this.#timer) this.#arm();
-    setImmediate(this.#beat).unref();
-  };
 
   /** Work begins on a loop that was idle for long: the thread shall look as often as the threshold asks for. */
   wakeThread(): void {
     Atomics.store(this.#shared.int, Int.WAKE, 1);
     Atomics.notify(this.#shared.int, Int.WAKE);
   }
+
+  #beat = (): void => {
+    if (!this.#running) return;
+    const at = now();
+    const long = this.#turns.end(at, idleTime());
+    this.#beats++;
+    this.#shared.float[Float.BEAT] = at;
+    if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
+    if (long) this.#listener.onLongTurn(long);
+    this.#listener.onTurnEnd();
+    if (this.#goingQuiet) this.#goingQuiet = false;
+    else if (!this.#timer) this.#arm();
+    setImmediate(this.#beat).unref();
+  };
 
   #arm(): void {
     this.#beatsAtTick = this.#beats;
@@ -139,7 +118,7 @@ export class Heartbeat {
     if (!this.#running) return;
     // The timer's own wake-up makes one beat, since the check phase comes before the timers.
     if (this.#beats - this.#beatsAtTick > 1 || this.#beatsWhileIdle) {
-      this.#listener.onTick(now());
+      this.#onTick(now());
       this.#arm();
       return;
     }

@@ -56,17 +56,12 @@ export class Watchdog {
     const syscall = new ProcFile(taskFile(process.pid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
-    const heartbeatListener: HeartbeatListener = {
-      onLongTurn: (turn) => listener.onLongTurn(turn),
-      onTurnEnd: () => listener.onTurnEnd(),
-      onTick: (at) => {
-        if (!this.#tickReading || at - this.#tickReading.at >= this.#thresholdMs) this.#tickReading = this.read(at);
-        listener.onTick(at);
-      },
-    };
-    this.heartbeat = new Heartbeat(this.#shared, heartbeatListener, {
+    this.heartbeat = new Heartbeat(this.#shared, listener, {
       thresholdMs: options.thresholdMs,
       beatsWhileIdle: this.#epollFds.length === 0,
+      onTick: (at) => {
+        if (!this.#tickReading || at - this.#tickReading.at >= this.#thresholdMs) this.#tickReading = this.read(at);
+      },
     });
   }
 

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ownFraction, spanCause, verdict } from '../../../src/watchdog/verdict.ts';
+
+test('the largest part of the window names the cause', () => {
+  assert.equal(verdict({ wall: 100, run: 90, queue: 5 }), 'cpu');
+  assert.equal(verdict({ wall: 100, run: 5, queue: 5 }), 'native_wait');
+  assert.equal(verdict({ wall: 100, run: 20, queue: 70 }), 'starved');
+});
+
+test('a part under 40 % of the window names nothing', () => {
+  assert.equal(verdict({ wall: 100, run: 40, queue: 30 }), 'cpu');
+  assert.equal(verdict({ wall: 100, run: 39, queue: 30 }), 'unknown');
+});
+
+test('garbage collection goes before starved: its helper threads read as queue wait', () => {
+  assert.equal(verdict({ wall: 100, run: 30, queue: 65, gc: 50 }), 'gc');
+  assert.equal(verdict({ wall: 100, run: 30, queue: 65, gc: 49 }), 'starved');
+});
+
+test('a stopped process goes before sleep', () => {
+  assert.equal(verdict({ wall: 100, run: 5, queue: 0, stopped: 40 }), 'suspended');
+  assert.equal(verdict({ wall: 100, run: 5, queue: 0, stopped: 39 }), 'native_wait');
+});
+
+test('without readings the answer is unknown, but for what needs none', () => {
+  assert.equal(verdict({ wall: 100 }), 'unknown');
+  assert.equal(verdict({ wall: 0, run: 0 }), 'unknown');
+  assert.equal(verdict({ wall: 100, gc: 80 }), 'gc');
+  assert.equal(verdict({ wall: 100, stopped: 80 }), 'suspended');
+});
+
+test('own time leaves out the wait for a CPU and the stop of the process, but not under garbage collection', () => {
+  assert.equal(ownFraction({ wall: 100, run: 25, queue: 75 }, 'starved'), 0.25);
+  assert.equal(ownFraction({ wall: 100, run: 10, queue: 0, stopped: 90 }, 'suspended'), 0.1);
+  assert.equal(ownFraction({ wall: 100, run: 30, queue: 65, gc: 60 }, 'gc'), 1);
+  assert.equal(ownFraction({ wall: 100 }, 'unknown'), 1);
+});
+
+test('a span is accused of its own time alone', () => {
+  assert.equal(spanCause({ wall: 100, run: 30, queue: 70 }), 'cpu');
+  assert.equal(spanCause({ wall: 100, run: 0, queue: 60 }), 'native_wait');
+  assert.equal(spanCause({ wall: 100, run: 0, queue: 0, stopped: 100 }), 'unknown');
+});
