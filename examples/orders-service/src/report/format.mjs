@@ -1,0 +1,11 @@
+/** Numbers as people read them. */
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+export const count = (value) => whole.format(value);
+export const perSecond = (value) => (value < 100 ? tenths : whole).format(value);
+export const milliseconds = (value) => `${whole.format(value)} ms`;
+export const seconds = (value) => `${(value < 100 ? tenths : whole).format(value)} s`;
+export const percent = (value) => `${tenths.format(value)} %`;
+export const factor = (value) => `${(value < 10 ? tenths : whole).format(value)} times`;

@@ -1,0 +1,57 @@
+import { setTimeout } from 'node:timers/promises';
+
+/**
+ * Measures, inside the worker, what a load generator cannot see: how much it had in hand at once, and what that cost.
+ *
+ * A request is being *served* while its write is on its way to Kafka and back. Counting from the first byte read would
+ * count the queue: a blocked worker has read all of its connections' requests, and works on one.
+ */
+export function createMeter() {
+  let requests = 0;
+  let writes = 0;
+  let mostWrites = 0;
+  let failed = 0;
+  let cpuBefore;
+  let timeBefore;
+
+  return {
+    /** A route's handler, counted while it runs. */
+    request(handler) {
+      return async (request) => {
+        requests++;
+        try {
+          return await handler(request);
+        } finally {
+          requests--;
+        }
+      };
+    },
+    /** Returns what to call when Kafka has answered. */
+    writeBegins() {
+      writes++;
+      mostWrites = Math.max(mostWrites, writes);
+      return (error) => {
+        writes--;
+        if (error) failed++;
+      };
+    },
+    begin() {
+      mostWrites = writes;
+      failed = 0;
+      cpuBefore = process.cpuUsage();
+      timeBefore = performance.now();
+      return {};
+    },
+    /** Resolves when nothing is on its way any more. */
+    async idle() {
+      while (requests > 0 || writes > 0) await setTimeout(10);
+    },
+    async settle() {
+      // A blocked loop gets to this after what it had read; that time is as much part of the measurement as any.
+      const { user, system } = process.cpuUsage(cpuBefore);
+      const cpuPercent = (user + system) / 10 / (performance.now() - timeBefore);
+      await this.idle();
+      return { cpuPercent, servedAtATime: mostWrites, failedWrites: failed };
+    },
+  };
+}

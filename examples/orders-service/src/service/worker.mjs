@@ -1,0 +1,37 @@
+/** One worker of the service: its database, its Kafka clients, its routes. */
+import { trace } from '@opentelemetry/api';
+import { attach } from '../child.mjs';
+import { Unable } from '../unable.mjs';
+import { createApp } from './app.mjs';
+import { createMeter } from './meter.mjs';
+import { openOrders } from './orders.mjs';
+
+const { MODE, PORT = '0', DATABASE_PORT } = process.env;
+const meter = createMeter();
+
+attach(
+  async () => {
+    const orders = openOrders(Number(DATABASE_PORT));
+    const { openWrites } =
+      MODE === 'blocking' ? await import('./writes-blocking.mjs') : await import('./writes-fixed.mjs');
+    const writes = await openWrites(meter);
+    const app = createApp({ orders, writes, meter });
+    await app.listen({ host: '127.0.0.1', port: Number(PORT) }).catch((error) => {
+      if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
+      const why = error.code === 'EACCES' ? 'may not be used by this user' : 'is in use';
+      throw new Unable(
+        `Port ${PORT} ${why}: choose another one (PORT=8081 npm run demo), or leave PORT out and any free one will do.`,
+      );
+    });
+    return { port: app.server.address().port };
+  },
+  {
+    begin: () => meter.begin(),
+    /** Waits until every request is answered and every span of theirs is exported, and says how the loop fared. */
+    async settle() {
+      const measured = await meter.settle();
+      await trace.getTracerProvider().getDelegate().forceFlush();
+      return measured;
+    },
+  },
+);

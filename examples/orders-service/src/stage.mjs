@@ -1,0 +1,80 @@
+/** What surrounds a run: checks before it, progress during it, and nothing left behind after it. */
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import ora from 'ora';
+import { endAll } from './children.mjs';
+import { loadNativeClient } from './native-client.mjs';
+import { Unable } from './unable.mjs';
+
+/**
+ * @param {(say: (step: string) => void) => Promise<string>} play does the work, saying each step as it begins; its result is
+ *   printed at the end
+ */
+export async function stage(play) {
+  const progress = createProgress();
+  process.on('exit', endAll);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      progress.stop();
+      process.exit(128 + constants.signals[signal]);
+    });
+  }
+  try {
+    checkLoopblame();
+    loadNativeClient();
+    const text = await play(progress.say);
+    progress.done();
+    console.log(`\n${text}`);
+    process.exit();
+  } catch (error) {
+    progress.failed();
+    console.error(error instanceof Unable ? error.message : error);
+    process.exit(1);
+  }
+}
+
+/** In a fresh clone this package is a link to sources that nobody has compiled yet. */
+function checkLoopblame() {
+  try {
+    if (existsSync(fileURLToPath(import.meta.resolve('loopblame/register')))) return;
+  } catch {
+    // not even linked
+  }
+  throw new Unable(
+    'loopblame itself is not built yet: run "npm install" in its own folder, then here, then the demo again.',
+  );
+}
+
+/** A line a step, with its seconds: a spinner on a terminal, plain lines elsewhere. */
+function createProgress() {
+  const spinner = ora({ stream: process.stderr, discardStdin: false });
+  let step;
+  let since;
+  const elapsed = () => ((performance.now() - since) / 1000).toFixed(1);
+  const timer = setInterval(() => {
+    if (step) spinner.text = `${step} … ${elapsed()} s`;
+  }, 100);
+  timer.unref();
+  const close = () => {
+    if (step) spinner.succeed(`${step}, ${elapsed()} s`);
+    step = undefined;
+  };
+  return {
+    say(next) {
+      close();
+      step = next;
+      since = performance.now();
+      spinner.start(next);
+    },
+    done: close,
+    failed() {
+      if (step) spinner.fail(step);
+      step = undefined;
+    },
+    stop() {
+      step = undefined;
+      spinner.stop();
+    },
+  };
+}
