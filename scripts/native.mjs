@@ -9,7 +9,7 @@
  * installed there is passed over. LOOPBLAME_NATIVE_CACHE moves the cache from ~/.cache/loopblame-native.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -30,6 +30,11 @@ for (const [name, files] of Object.entries(BUILT_FILES)) {
   const how = restore(name, home, kept, files) ? 'restored' : build(name, home, kept, files);
   console.log(`${how} ${kept} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
 }
+
+// npm trusts its record of what is installed only while no package is newer. Without it, it reads each package.json, finds
+// node-rdkafka's "v3.6.1" to be another version than 3.6.1, and the next `npm install` replaces and compiles it again.
+const npmsRecord = join(folder, 'node_modules', '.package-lock.json');
+if (existsSync(npmsRecord)) utimesSync(npmsRecord, new Date(), new Date());
 
 /** Everything that makes a build unusable elsewhere stands in its folder's name. */
 function cacheKey(name, home) {
