@@ -1,1 +1,3 @@
-export {};
+import { register } from './register/register.ts';
+
+register();
