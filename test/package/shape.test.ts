@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { cleanEnv } from '../support/env.ts';
+import { nodes } from '../support/nodes.ts';
 import { pack } from '../support/pack.ts';
 
 const SIZE_BUDGET_BYTES = 400_000;
@@ -33,6 +35,26 @@ function succeeds(command: string, args: string[], cwd = root): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env: cleanEnv(), encoding: 'utf8' });
   assert.equal(status, 0, `${command} ${args.join(' ')}\n${stdout}${stderr}${error ?? ''}`);
   return stdout;
+}
+
+/** The application, the SDK and the package in one file, where there are no node_modules. */
+function bundle(file: string): string {
+  const outfile = join(home, file);
+  const format = file.endsWith('.mjs') ? 'esm' : 'cjs';
+  buildSync({
+    absWorkingDir: app,
+    entryPoints: ['blames.mjs'],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format,
+    logLevel: 'error',
+    // what esbuild makes of CommonJS dependencies calls require
+    ...(format === 'esm' && {
+      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    }),
+  });
+  return outfile;
 }
 
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
@@ -67,6 +89,16 @@ describe('the packed package', () => {
     const names = (file: string) => succeeds(process.execPath, [file], app);
     assert.equal(names('names.mjs'), names('names.cjs'));
   });
+
+  for (const node of nodes) {
+    for (const file of ['blames.mjs', 'blames.cjs', 'bundled/app.mjs', 'bundled/app.cjs']) {
+      it(`starts its thread from ${file} on ${node.name}`, { skip: node.skip }, () => {
+        const program = file.startsWith('bundled') ? bundle(file) : file;
+        // the thread's samples name the function, and nothing else can
+        assert.equal(succeeds(node.execPath, [program], app), 'burn\n');
+      });
+    }
+  }
 
   it('type-checks from ESM and from CommonJS, with its declarations checked too', () => {
     succeeds(bin('tsc'), ['-p', 'tsconfig.json'], app);
