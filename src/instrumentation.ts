@@ -34,7 +34,8 @@ export class EventLoopInstrumentation extends InstrumentationBase<EventLoopInstr
 
   protected override init(): InstrumentationNodeModuleDefinition[] {
     this._options = resolveConfig(this.getConfig());
-    this._patcher = new Patcher(clients, () => this._monitor?.sections, {
+    this._patcher = new Patcher(clients, {
+      recorder: () => this._monitor?.sections,
       clientSpans: this._options.clientSpans,
       tracer: () => this.tracer,
     });

@@ -95,7 +95,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     for (const pending of this.#pending.splice(0)) this.#settle(pending);
   }
 
-  onSpanStart(_state: SpanState): void {
+  onSpanStart(state: SpanState): void {
+    this.sections.adopt(state);
     this.#watchdog.noteActivity();
   }
 

@@ -1,27 +1,20 @@
 import { syncBuiltinESMExports } from 'node:module';
-import type { Tracer } from '@opentelemetry/api';
 import { InstrumentationNodeModuleDefinition, InstrumentationNodeModuleFile } from '@opentelemetry/instrumentation';
 import { warnOnce } from '../log.ts';
-import type { SectionRecorder } from '../sections/recorder.ts';
-import type { Undo } from '../wrap.ts';
-import type { ClientDefinition } from './define.ts';
-import { ClientTools } from './tools.ts';
+import { disguise, type Undo } from '../wrap.ts';
+import type { ClientDefinition, Patch } from './define.ts';
+import { patchEvents } from './events.ts';
+import { ClientTools, type ToolOptions } from './tools.ts';
 
 /** Applies the clients' tables: to packages as they are loaded, to Node's own modules at once. */
 export class Patcher {
   readonly #clients: readonly ClientDefinition[];
-  readonly #recorder: () => SectionRecorder | undefined;
-  readonly #options: { clientSpans: boolean; tracer: () => Tracer };
+  readonly #options: ToolOptions;
   /** By client and file. */
   readonly #undos = new Map<string, Undo[]>();
 
-  constructor(
-    clients: readonly ClientDefinition[],
-    recorder: () => SectionRecorder | undefined,
-    options: { clientSpans: boolean; tracer: () => Tracer },
-  ) {
+  constructor(clients: readonly ClientDefinition[], options: ToolOptions) {
     this.#clients = clients;
-    this.#recorder = recorder;
     this.#options = options;
   }
 
@@ -64,23 +57,29 @@ export class Patcher {
   }
 
   #patch<T>(client: ClientDefinition, file: string | undefined, exports: T): T {
-    const recorder = this.#recorder();
-    if (!recorder) return exports;
+    if (!this.#options.recorder()) return exports;
     const key = keyOf(client, file);
     const undos = this.#undos.get(key) ?? [];
     this.#undos.set(key, undos);
-    const tools = new ClientTools(client, recorder, this.#options);
+    const tools = new ClientTools(client, this.#options);
+    let patched = exports;
     for (const patch of client.patches) {
       if (patch.in !== file) continue;
       // A client that is not as it was read must work as without us.
       try {
-        const made = 'patch' in patch ? patch.patch(exports, tools) : tools.patchCalls(patch.of(exports), patch);
-        for (const undo of made) if (undo) undos.push(undo);
+        if ('exported' in patch) {
+          // Whoever has it keeps it: it can't be taken back, and passes straight through while we are off.
+          if (typeof patched === 'function') {
+            patched = disguise(tools.wrapCall(patched, patch.exported, patch), patched) as T & Function;
+          }
+          continue;
+        }
+        for (const undo of applied(patch, patched, tools)) if (undo) undos.push(undo);
       } catch (error) {
         warnOnce(`patch ${key}`, `${key} cannot be patched`, error);
       }
     }
-    return exports;
+    return patched;
   }
 
   #undo(client: ClientDefinition, file: string | undefined): void {
@@ -88,6 +87,16 @@ export class Patcher {
     for (const undo of (this.#undos.get(key) ?? []).reverse()) undo();
     this.#undos.delete(key);
   }
+}
+
+function applied(
+  patch: Exclude<Patch, { exported: string }>,
+  exports: unknown,
+  tools: ClientTools,
+): (Undo | undefined)[] {
+  if ('patch' in patch) return patch.patch(exports, tools);
+  if ('events' in patch) return patchEvents(tools, patch.of(exports), patch.events);
+  return tools.patchCalls(patch.of(exports), patch.calls, patch);
 }
 
 const keyOf = (client: ClientDefinition, file: string | undefined): string =>

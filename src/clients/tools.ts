@@ -1,90 +1,137 @@
 import { context, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
+import { warnOnce } from '../log.ts';
 import type { Section, SectionRecorder } from '../sections/recorder.ts';
 import type { Phase } from '../semconv.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
-import type { Call, CallsPatch, ClientDefinition, SpanRule } from './define.ts';
+import { withCallback } from './callbacks.ts';
+import type { Call, CallRule, ClientDefinition, SpanRule } from './define.ts';
 
 /** The active span, whoever made it. */
 export const activeSpan = (): Span | undefined => trace.getActiveSpan();
 
+export interface ToolOptions {
+  /** `undefined` while loopblame is off: what it has wrapped by then passes straight through. */
+  recorder: () => SectionRecorder | undefined;
+  clientSpans: boolean;
+  tracer: () => Tracer;
+}
+
 /** What a client's patches are made with. Its own code is the table and the little that no table can say. */
 export class ClientTools {
-  readonly sections: SectionRecorder;
   readonly clientSpans: boolean;
   readonly #client: ClientDefinition;
-  readonly #tracer: () => Tracer;
+  readonly #options: ToolOptions;
+  /** Spans that a callback has ended, before or after its call returned or threw. */
+  readonly #endedByCallback = new WeakSet<Span>();
 
-  constructor(
-    client: ClientDefinition,
-    sections: SectionRecorder,
-    options: { clientSpans: boolean; tracer: () => Tracer },
-  ) {
+  constructor(client: ClientDefinition, options: ToolOptions) {
     this.#client = client;
-    this.sections = sections;
+    this.#options = options;
     this.clientSpans = options.clientSpans;
-    this.#tracer = options.tracer;
   }
 
-  get tracer(): Tracer {
-    return this.#tracer();
+  /** Ask at each call: a wrapper may outlive the recorder, and meet the next one. */
+  get sections(): SectionRecorder | undefined {
+    return this.#options.recorder();
   }
 
   /** A section of this client; make it once a patch, not once a call. */
-  section(method: string, phase: Phase, slow = false): Section {
+  section(method: string, phase: Phase, { slow = false, adopts }: { slow?: boolean; adopts?: string } = {}): Section {
     const { system, module, prefix = `${module} ` } = this.#client;
-    return { name: `${prefix}${method}`, phase, system, slow };
+    return { name: `${prefix}${method}`, phase, system, slow, ...(adopts !== undefined && { adopts }) };
   }
 
   /** Patches the methods of an object as the table says. */
-  patchCalls(target: object | undefined, rule: Omit<CallsPatch, 'of' | 'in'>): (Undo | undefined)[] {
+  patchCalls(target: object | undefined, calls: readonly string[], rule: CallRule): (Undo | undefined)[] {
     if (!target) return [];
-    return rule.calls.map((method) =>
-      replaceMethod(target, method, (original) => this.wrapCall(original, method, rule)),
-    );
+    return calls.map((method) => replaceMethod(target, method, (original) => this.wrapCall(original, method, rule)));
   }
 
   /** A function that runs `original` as a section, in a span of ours where the rule has one. */
-  wrapCall(original: Function, method: string, rule: Omit<CallsPatch, 'of' | 'in' | 'calls'>): Function {
-    const section = this.section(method, rule.phase, rule.slow);
-    const { sections } = this;
-    const { when, owner } = rule;
-    const span = this.clientSpans ? rule.span : undefined;
+  wrapCall(original: Function, method: string, rule: CallRule): Function {
+    const section = this.section(method, rule.phase, rule);
+    const { when, callback, keep } = rule;
     const tools = this;
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
       // A patched function may be a constructor to somebody.
       if (new.target) return Reflect.construct(original, args, new.target === wrapper ? original : new.target);
+      const { sections } = tools;
+      if (!sections) return Reflect.apply(original, this, args);
       const call: Call = { method, self: this, args };
-      if (when && !when(call)) return Reflect.apply(original, this, args);
-      if (span) return tools.#inSpan(span, section, call, original, wrapper);
-      return sections.run(section, owner ? owner(call) : trace.getActiveSpan(), original, this, args, wrapper);
+      if (when && !tools.ask(when, call)) return Reflect.apply(original, this, args);
+      const span = rule.span && tools.startSpan(rule.span, call);
+      const endsByCallback = span && rule.span?.ends === 'callback';
+      const passed = callback ? withCallback(tools, call, callback, endsByCallback ? span : undefined) : args;
+      if (span) {
+        const isEndedLater = endsByCallback && passed !== args;
+        return tools.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);
+      }
+      const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
+      const result = sections.run(section, owner, original, this, passed, wrapper);
+      if (keep) tools.ask(() => keep(call, owner, false), call);
+      return result;
     };
     return wrapper;
   }
 
-  /** Opens the client's span, runs the call in it, ends it when the call (or its promise) has ended. */
-  #inSpan(rule: SpanRule, section: Section, call: Call, original: Function, wrapper: Function): unknown {
-    const span = this.startSpan(rule, call);
+  /** Runs the call in the client's span, and ends the span when the call, its promise or its callback has ended. */
+  #inSpan(
+    span: Span,
+    rule: CallRule,
+    section: Section,
+    sections: SectionRecorder,
+    call: Call,
+    passed: readonly unknown[],
+    isEndedLater: boolean | undefined,
+    original: Function,
+    wrapper: Function,
+  ): unknown {
     let result: unknown;
     try {
       result = context.with(trace.setSpan(context.active(), span), () =>
-        this.sections.run(section, span, original, call.self, call.args, wrapper),
+        sections.run(section, span, original, call.self, passed, wrapper),
       );
     } catch (error) {
-      this.endSpan(span, error);
+      if (!this.#endedByCallback.has(span)) this.endSpan(span, error ?? 'thrown');
       throw error;
     }
-    if (rule.ends === 'promise' && isThenable(result)) {
+    const { keep } = rule;
+    if (isEndedLater || (keep && this.ask(() => keep(call, span, true), call))) return result;
+    if (rule.span?.ends === 'promise' && isThenable(result)) {
       // A branch of its own: the caller keeps the very promise that the client made.
       result.then(
         () => this.endSpan(span),
-        (error) => this.endSpan(span, error ?? new Error('rejected')),
+        (error) => this.endSpan(span, error ?? 'rejected'),
       );
     } else this.endSpan(span);
     return result;
   }
 
-  startSpan(rule: SpanRule, call: Call): Span {
-    return this.tracer.startSpan(rule.name(call), { kind: rule.kind, attributes: rule.attributes(call) });
+  /** A rule's answer. A rule that fails must not fail the application's call: it counts as no answer. */
+  ask<T>(rule: (call: Call) => T, call: Call): T | undefined {
+    try {
+      return rule(call);
+    } catch (error) {
+      const { module } = this.#client;
+      warnOnce(`rule ${module} ${call.method}`, `what ${module} ${call.method} was called with cannot be read`, error);
+      return undefined;
+    }
+  }
+
+  /** The client's span, where the option `clientSpans` and the rule have one for this call. */
+  startSpan(rule: SpanRule, call: Call): Span | undefined {
+    if (!this.clientSpans || (rule.when && !this.ask(rule.when, call))) return undefined;
+    return this.ask(
+      () => this.#options.tracer().startSpan(rule.name(call), { kind: rule.kind, attributes: rule.attributes(call) }),
+      call,
+    );
+  }
+
+  /** Its callback is called: with an error first, if it failed. */
+  endByCallback(span: Span, error: unknown): void {
+    if (this.#endedByCallback.has(span)) return;
+    this.#endedByCallback.add(span);
+    this.endSpan(span, error || undefined);
   }
 
   /** Ends a client's span; with an error, as one that failed. */

@@ -14,6 +14,11 @@ export interface Section {
   readonly system: string;
   /** Such a call takes milliseconds and more: the loop thread's state is read around each (some 5 µs). */
   readonly slow: boolean;
+  /**
+   * The instrumentation (its name) that opens a span around the user's callback: the first such span that begins within
+   * the section owns it. We may stand outside of that instrumentation's wrapper, where the span is not yet there.
+   */
+  readonly adopts?: string;
 }
 
 /** One section that ran in the current turn. Times in ms on the monotonic clock. */
@@ -64,6 +69,8 @@ export class SectionRecorder {
   readonly #owners: (SpanState | undefined)[] = [];
   readonly #starts = new Float64Array(MAX_DEPTH);
   readonly #nested = new Float64Array(MAX_DEPTH);
+  /** Whether a section still waits for the span that owns it. */
+  readonly #adopts = new Uint8Array(MAX_DEPTH);
   #runs: SectionRun[] = [];
 
   constructor(
@@ -79,7 +86,8 @@ export class SectionRecorder {
 
   /**
    * Runs `call` as a section of `owner`. Whatever it returns or throws passes through; `wrapper` is the function by
-   * which the application called, so that its caller can be named.
+   * which the application called, so that its caller can be named. `startedAt`: when the work began, if it was earlier
+   * in the same callback.
    */
   run<T>(
     section: Section,
@@ -88,20 +96,30 @@ export class SectionRecorder {
     self: unknown,
     args: readonly unknown[],
     wrapper: Function,
+    startedAt?: number,
   ): T {
     const depth = this.#depth;
     if (depth === MAX_DEPTH) return Reflect.apply(call, self, args);
     this.#sections[depth] = section;
     this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.#spans.stateOf(owner as Span));
     this.#nested[depth] = 0;
+    this.#adopts[depth] = section.adopts === undefined ? 0 : 1;
     if (section.slow) this.#listener.onSlowSectionStart();
     this.#depth = depth + 1;
-    this.#starts[depth] = now();
+    this.#starts[depth] = startedAt ?? now();
     try {
       return Reflect.apply(call, self, args);
     } finally {
       this.#exit(depth, now(), wrapper);
     }
+  }
+
+  /** A span has begun: the section in progress may have waited for it. */
+  adopt(state: SpanState): void {
+    const depth = this.#depth - 1;
+    if (depth < 0 || this.#adopts[depth] === 0 || this.#sections[depth]!.adopts !== state.scope) return;
+    this.#adopts[depth] = 0;
+    this.#owners[depth] = state;
   }
 
   /** The innermost section in progress. */

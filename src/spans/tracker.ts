@@ -16,6 +16,8 @@ export class SpanState {
   /** The span of this process at the top of its trace: the request, the message, the job. Itself where it is that. */
   readonly root: SpanState;
   readonly startedAt: number;
+  /** The name of the instrumentation that made it; `undefined` where that was not seen. */
+  readonly scope: string | undefined;
   ended = false;
   /** Whether its end will be seen, so that what is written once can wait until then. */
   readonly endIsSeen: boolean;
@@ -26,11 +28,12 @@ export class SpanState {
   /** What it and the spans under it blocked, if it is a local root. */
   belowMs = 0;
 
-  constructor(span: Span, parent: SpanState | undefined, startedAt: number, endIsSeen: boolean) {
+  constructor(span: Span, parent: SpanState | undefined, startedAt: number, endIsSeen: boolean, scope?: string) {
     this.span = span;
     this.root = parent?.root ?? this;
     this.startedAt = startedAt;
     this.endIsSeen = endIsSeen;
+    this.scope = scope;
   }
 }
 
@@ -109,11 +112,12 @@ export class SpanTracker {
       const prototype = ownerOf(tracer, 'startSpan');
       if (!prototype || this.#hooked.has(prototype)) return;
       this.#hooked.add(prototype);
-      const started = (span: Span, options: unknown, parent: unknown): void => this.#started(span, options, parent);
+      const started = (tracer: object, span: Span, options: unknown, parent: unknown): void =>
+        this.#started(tracer, span, options, parent);
       const undo = replaceMethod(prototype, 'startSpan', (startSpan) => {
-        return function (this: unknown, ...args: unknown[]) {
+        return function (this: object, ...args: unknown[]) {
           const span = Reflect.apply(startSpan, this, args) as Span;
-          started(span, args[1], args[2]);
+          started(this, span, args[1], args[2]);
           return span;
         };
       });
@@ -123,12 +127,14 @@ export class SpanTracker {
     }
   }
 
-  #started(span: Span, options: unknown, parentContext: unknown): void {
+  #started(tracer: object, span: Span, options: unknown, parentContext: unknown): void {
     try {
       if (this.#states.has(span) || !trace.isSpanContextValid(span.spanContext())) return;
       const isRoot = (options as { root?: boolean } | undefined)?.root === true;
       const parent = isRoot ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
-      const state = new SpanState(span, parent && this.#states.get(parent), now(), this.#hookEnd(span));
+      const { instrumentationScope } = tracer as { instrumentationScope?: { name?: string } };
+      const known = parent && this.#states.get(parent);
+      const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
       this.#listener.onSpanStart(state);
     } catch (error) {

@@ -1,0 +1,45 @@
+import { context, type Span, trace } from '@opentelemetry/api';
+import { disguise } from '../wrap.ts';
+import type { Call, CallbackRule } from './define.ts';
+import type { ClientTools } from './tools.ts';
+
+/** Those that we made: a client whose one method passes its callback on to another must not have it counted twice. */
+const ours = new WeakSet<Function>();
+
+/**
+ * The arguments of a call with its callback, the last of them, made a section; the very same ones where there is none.
+ * The callback runs in the context it would have run in, but for a span of ours that is made for it.
+ *
+ * @param endedByIt a span of ours that ends as soon as the callback is called
+ */
+export function withCallback(tools: ClientTools, call: Call, rule: CallbackRule, endedByIt?: Span): readonly unknown[] {
+  const { method, args } = call;
+  const callback: unknown = args.at(-1);
+  if (typeof callback !== 'function' || ours.has(callback)) return args;
+  const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
+  const section = tools.section(method, 'callback');
+
+  const wrapper = function (this: unknown, ...received: unknown[]): unknown {
+    if (endedByIt) tools.endByCallback(endedByIt, received[0]);
+    const { sections } = tools;
+    if (!sections) return Reflect.apply(callback, this, received);
+    const span = rule.span && tools.startSpan(rule.span, { method, self: call.self, args: received });
+    if (!span) return sections.run(section, owner, callback, this, received, wrapper);
+    return runInSpan(tools, span, () => sections.run(section, span, callback, this, received, wrapper));
+  };
+  ours.add(disguise(wrapper, callback));
+  return [...args.slice(0, -1), wrapper];
+}
+
+/** Runs the user's code in a span of ours, which ends with the code's synchronous part. */
+export function runInSpan<T>(tools: ClientTools, span: Span, run: () => T): T {
+  let failed: { error: unknown } | undefined;
+  try {
+    return context.with(trace.setSpan(context.active(), span), run);
+  } catch (error) {
+    failed = { error: error ?? 'thrown' };
+    throw error;
+  } finally {
+    tools.endSpan(span, failed?.error);
+  }
+}
