@@ -2,6 +2,7 @@ import type { Attributes, Span, SpanKind } from '@opentelemetry/api';
 import type { Phase } from '../semconv.ts';
 import type { Undo } from '../wrap.ts';
 import type { ClientTools } from './tools.ts';
+import type { WorkStart } from './work-start.ts';
 
 /**
  * The format of a client's table. A client is a list of patches: which file of the package, which object of it, which
@@ -54,6 +55,10 @@ interface CallRules extends SectionRules {
   readonly adopts?: string;
   /** Only such calls are sections; the others pass straight through. */
   readonly when?: (call: Call) => boolean;
+  /** Only calls outside of every section of this client: the others are counted by the one around them. */
+  readonly outermost?: boolean;
+  /** What began before the call, in the same callback, and is part of it: see `StartPatch`. */
+  readonly since?: WorkStart;
   readonly callback?: CallbackRule;
   /**
    * Told of each call that has returned, and the span it belongs to: a client's own code may keep it for what comes
@@ -76,12 +81,20 @@ interface ObjectPlace extends PatchPlace {
 /** Methods whose synchronous part is one section each. */
 export interface CallsPatch extends ObjectPlace, CallRules {
   readonly calls: readonly string[];
+  /** What they are called in the section's name, where the method's own name is no name that the user knows. */
+  readonly as?: string;
 }
 
 /** A file whose exports are one function: its synchronous part is a section. `exported` is its name in the section's. */
 export interface ExportedPatch extends PatchPlace, CallRules {
   readonly in: string;
   readonly exported: string;
+}
+
+/** A file whose exports are one short function that is called by the thousand: the first call begins a later section. */
+export interface StartPatch extends PatchPlace {
+  readonly in: string;
+  readonly starts: WorkStart;
 }
 
 /** One event: all its listeners together are one section, and none where nobody listens. */
@@ -104,7 +117,7 @@ export interface CustomPatch extends PatchPlace {
 /** How a call is treated, without where it is. */
 export type CallRule = Omit<CallRules, 'in'>;
 
-export type Patch = CallsPatch | ExportedPatch | EventsPatch | CustomPatch;
+export type Patch = CallsPatch | ExportedPatch | StartPatch | EventsPatch | CustomPatch;
 
 /** One client: what to patch, what it is called, whose time it is. */
 export interface ClientDefinition {

@@ -2,7 +2,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { InstrumentationNodeModuleDefinition, InstrumentationNodeModuleFile } from '@opentelemetry/instrumentation';
 import { warnOnce } from '../log.ts';
 import { disguise, type Undo } from '../wrap.ts';
-import type { ClientDefinition, Patch } from './define.ts';
+import type { ClientDefinition, ExportedPatch, Patch, StartPatch } from './define.ts';
 import { patchEvents } from './events.ts';
 import { ClientTools, type ToolOptions } from './tools.ts';
 
@@ -67,11 +67,8 @@ export class Patcher {
       if (patch.in !== file) continue;
       // A client that is not as it was read must work as without us.
       try {
-        if ('exported' in patch) {
-          // Whoever has it keeps it: it can't be taken back, and passes straight through while we are off.
-          if (typeof patched === 'function') {
-            patched = disguise(tools.wrapCall(patched, patch.exported, patch), patched) as T & Function;
-          }
+        if ('exported' in patch || 'starts' in patch) {
+          patched = replaced(patch, patched, tools);
           continue;
         }
         for (const undo of applied(patch, patched, tools)) if (undo) undos.push(undo);
@@ -89,8 +86,16 @@ export class Patcher {
   }
 }
 
+/** Whoever has such a function keeps it: it can't be taken back, and passes straight through while we are off. */
+function replaced<T>(patch: ExportedPatch | StartPatch, exports: T, tools: ClientTools): T {
+  if (typeof exports !== 'function') return exports;
+  const wrapper =
+    'starts' in patch ? tools.wrapStart(exports, patch.starts) : tools.wrapCall(exports, patch.exported, patch);
+  return disguise(wrapper, exports) as T & Function;
+}
+
 function applied(
-  patch: Exclude<Patch, { exported: string }>,
+  patch: Exclude<Patch, ExportedPatch | StartPatch>,
   exports: unknown,
   tools: ClientTools,
 ): (Undo | undefined)[] {

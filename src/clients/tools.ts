@@ -5,6 +5,7 @@ import type { Phase } from '../semconv.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { withCallback } from './callbacks.ts';
 import type { Call, CallRule, ClientDefinition, SpanRule } from './define.ts';
+import type { WorkStart } from './work-start.ts';
 
 /** The active span, whoever made it. */
 export const activeSpan = (): Span | undefined => trace.getActiveSpan();
@@ -42,21 +43,29 @@ export class ClientTools {
   }
 
   /** Patches the methods of an object as the table says. */
-  patchCalls(target: object | undefined, calls: readonly string[], rule: CallRule): (Undo | undefined)[] {
+  patchCalls(
+    target: object | undefined,
+    calls: readonly string[],
+    rule: CallRule & { as?: string },
+  ): (Undo | undefined)[] {
     if (!target) return [];
-    return calls.map((method) => replaceMethod(target, method, (original) => this.wrapCall(original, method, rule)));
+    return calls.map((method) =>
+      replaceMethod(target, method, (original) => this.wrapCall(original, rule.as ?? method, rule)),
+    );
   }
 
   /** A function that runs `original` as a section, in a span of ours where the rule has one. */
   wrapCall(original: Function, method: string, rule: CallRule): Function {
     const section = this.section(method, rule.phase, rule);
-    const { when, callback, keep } = rule;
+    const { when, callback, keep, since, outermost = false } = rule;
     const tools = this;
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
       // A patched function may be a constructor to somebody.
       if (new.target) return Reflect.construct(original, args, new.target === wrapper ? original : new.target);
       const { sections } = tools;
-      if (!sections) return Reflect.apply(original, this, args);
+      if (!sections || (outermost && sections.innermost?.system === section.system)) {
+        return Reflect.apply(original, this, args);
+      }
       const call: Call = { method, self: this, args };
       if (when && !tools.ask(when, call)) return Reflect.apply(original, this, args);
       const span = rule.span && tools.startSpan(rule.span, call);
@@ -67,11 +76,20 @@ export class ClientTools {
         return tools.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);
       }
       const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
-      const result = sections.run(section, owner, original, this, passed, wrapper);
+      const result = sections.run(section, owner, original, this, passed, wrapper, since?.take());
       if (keep) tools.ask(() => keep(call, owner, false), call);
       return result;
     };
     return wrapper;
+  }
+
+  /** A function that notes when it was first called, and does nothing else. */
+  wrapStart(original: Function, start: WorkStart): Function {
+    const tools = this;
+    return function (this: unknown, ...args: unknown[]): unknown {
+      if (tools.sections) start.note();
+      return Reflect.apply(original, this, args);
+    };
   }
 
   /** Runs the call in the client's span, and ends the span when the call, its promise or its callback has ended. */
@@ -89,7 +107,7 @@ export class ClientTools {
     let result: unknown;
     try {
       result = context.with(trace.setSpan(context.active(), span), () =>
-        sections.run(section, span, original, call.self, passed, wrapper),
+        sections.run(section, span, original, call.self, passed, wrapper, rule.since?.take()),
       );
     } catch (error) {
       if (!this.#endedByCallback.has(span)) this.endSpan(span, error ?? 'thrown');

@@ -122,6 +122,11 @@ export class SectionRecorder {
     this.#owners[depth] = state;
   }
 
+  /** The kind of the innermost section in progress. */
+  get innermost(): Section | undefined {
+    return this.#depth > 0 ? this.#sections[this.#depth - 1] : undefined;
+  }
+
   /** The innermost section in progress. */
   current(): { section: Section; owner: SpanState | undefined; start: number } | undefined {
     const depth = this.#depth - 1;
