@@ -64,12 +64,11 @@ interface Interval {
   readonly to: number;
 }
 
-/** The parts of the interval that no outermost section covers. */
-function gaps<Owner>(from: number, to: number, sections: readonly SectionPiece<Owner>[]): Interval[] {
+/** The parts of the interval that no section covers, of sections in the order of their starts. */
+function gaps(from: number, to: number, sections: readonly { start: number; end: number }[]): Interval[] {
   const found: Interval[] = [];
   let at = from;
   for (const piece of sections) {
-    if (!piece.isOutermost) continue;
     if (piece.start > at) found.push({ from: at, to: Math.min(piece.start, to) });
     at = Math.max(at, piece.end);
   }
@@ -131,26 +130,31 @@ export function shareStall<Owner>(
   for (const piece of ordered) {
     // Of a section that began before the stall, its part in it
     const cut = piece.start < stall.from ? stall.from - piece.start : 0;
-    const ms = Math.max(0, piece.own - cut);
-    const share = ledger.add(piece.owner, undefined, ms, Math.max(piece.start, stall.from), piece.end);
-    share.pieces += piece.runs;
-    if (ms > share.sectionMs) {
-      share.section = piece.section;
-      share.sectionMs = ms;
-      share.evidence = piece.details?.evidence;
-    }
-    if (piece.details) {
-      seeCode(share, userFrame(piece.details.stack), piece.details.stack, ms);
-      continue;
-    }
-    // What a sample saw inside the section names its caller.
-    for (const sample of samples) {
-      if (sample.at < piece.start || sample.at > piece.end || !sample.judgement.code) continue;
-      seeCode(share, sample.judgement.code, sample.frames, Math.min(ms, sample.at - sample.postedAt));
+    const whole = Math.max(0, piece.own - cut);
+    for (const { owner, ms } of ownersOf(piece, whole, ordered, samples, startOf)) {
+      const share = ledger.add(owner, undefined, ms, Math.max(piece.start, stall.from), piece.end);
+      share.pieces += piece.runs;
+      if (ms > share.sectionMs) {
+        share.section = piece.section;
+        share.sectionMs = ms;
+        share.evidence = piece.details?.evidence;
+      }
+      // Who has called a callback is its client; who calls a client is whoever the section is told of.
+      if (piece.details && piece.section.phase !== 'callback') {
+        seeCode(share, userFrame(piece.details.stack), piece.details.stack, ms);
+        continue;
+      }
+      // What a sample saw inside the section names its caller, or the callback itself.
+      for (const sample of samples) {
+        if (sample.at < piece.start || sample.at > piece.end || !sample.judgement.code) continue;
+        if (sample.owner !== owner && piece.section.phase === 'callback') continue;
+        seeCode(share, sample.judgement.code, sample.frames, Math.min(ms, sample.at - sample.postedAt));
+      }
     }
   }
 
-  for (const gap of gaps(stall.from, stall.to, ordered)) {
+  const outermost = ordered.filter((piece) => piece.isOutermost);
+  for (const gap of gaps(stall.from, stall.to, outermost)) {
     const inside = samples.filter((sample) => sample.at > gap.from && sample.at <= gap.to);
     let at = gap.from + unknownHead(gap, inside);
     unknownMs += at - gap.from;
@@ -196,6 +200,45 @@ export function shareStall<Owner>(
   const isHold =
     longest >= 0.8 * (stall.to - stall.from) || (fresh === 0 && callbacks.size <= 1 && sections.length <= 1);
   return { shares, unknownMs, kind: isHold ? 'hold' : 'burst' };
+}
+
+/**
+ * Whose a section's own time is. A callback is the application's code, which may open spans of its own: of the time that
+ * samples saw it in those, they are the owners, each since the sample before it or since it began.
+ */
+function ownersOf<Owner>(
+  piece: SectionPiece<Owner>,
+  ms: number,
+  pieces: readonly SectionPiece<Owner>[],
+  samples: readonly Sample<Owner>[],
+  startOf: StartOf<Owner>,
+): { owner: Owner | undefined; ms: number }[] {
+  const whole = [{ owner: piece.owner, ms }];
+  if (piece.section.phase !== 'callback') return whole;
+  const within = (sample: Sample<Owner>, { start, end }: SectionPiece<Owner>) => sample.at >= start && sample.at <= end;
+  const foreign = (sample: Sample<Owner>) => sample.judgement.span && sample.owner !== piece.owner;
+  if (!samples.some((sample) => foreign(sample) && within(sample, piece))) return whole;
+  const nested = pieces.filter((other) => other !== piece && other.start >= piece.start && other.end <= piece.end);
+  const seen = samples.filter(
+    (sample) => sample.judgement.span && within(sample, piece) && !nested.some((other) => within(sample, other)),
+  );
+  const owned = new Map<Owner | undefined, number>();
+  let total = 0;
+  const add = (owner: Owner | undefined, from: number, to: number) => {
+    const time = gaps(from, to, nested).reduce((sum, gap) => sum + gap.to - gap.from, 0);
+    owned.set(owner, (owned.get(owner) ?? 0) + time);
+    total += time;
+  };
+  let at = piece.start;
+  for (const sample of seen) {
+    const begun = sample.owner === undefined ? at : Math.max(at, Math.min(sample.at, startOf(sample.owner)));
+    add(piece.owner, at, begun);
+    add(sample.owner, begun, sample.at);
+    at = sample.at;
+  }
+  add(seen.length > 0 ? seen.at(-1)!.owner : piece.owner, at, piece.end);
+  if (total === 0) return whole;
+  return [...owned].map(([owner, time]) => ({ owner, ms: (ms * time) / total }));
 }
 
 /**

@@ -178,3 +178,41 @@ test('shares and the unknown rest add up to the stall, whatever was seen', () =>
     ),
   );
 });
+
+const callback = { ...section, name: 'kafka data', phase: 'callback' } as const;
+const called = (start: number, end: number, owner: string | undefined, own = end - start): SectionPiece<string> => ({
+  ...piece(start, end, owner, own),
+  section: callback,
+});
+
+test("a callback's time is its owner's, and that of spans which samples saw in it", () => {
+  const alone = shareStall({ from: 0, to: 100 }, [called(0, 100, 'message')], every(20, 95, 5, 'message'), everAt());
+  assert.equal(msOf(alone, 'message'), 100);
+
+  // the message's own code until 40, where it opens a span
+  const samples = [...every(20, 35, 5, 'message'), ...every(45, 95, 5, 'inner')];
+  const both = shareStall({ from: 0, to: 100 }, [called(0, 100, 'message')], samples, everAt({ inner: 40 }));
+  assert.equal(msOf(both, 'message'), 40);
+  assert.equal(msOf(both, 'inner'), 60);
+  assert.equal(both.unknownMs, 0);
+});
+
+test('calls within a callback are told apart from its own time', () => {
+  // 10 ms of the message, 60 ms of a call, 30 ms of a span that began right after the call
+  const pieces = [called(0, 100, 'message', 40), { ...piece(10, 70, 'call'), isOutermost: false }];
+  const samples = [sample(5, 'message'), ...every(20, 65, 5, 'call'), ...every(80, 95, 5, 'inner')];
+  const stall = shareStall({ from: 0, to: 100 }, pieces, samples, everAt({ inner: 70 }));
+  assert.equal(msOf(stall, 'message'), 10);
+  assert.equal(msOf(stall, 'call'), 60);
+  assert.equal(msOf(stall, 'inner'), 30);
+});
+
+test("a callback's function is what samples saw, not the client that has called it", () => {
+  const details = { stack: [code('client')], evidence: undefined };
+  const seen = shareStall({ from: 0, to: 50 }, [{ ...called(0, 50, 'a'), details }], every(20, 45, 5, 'a'), everAt());
+  assert.equal(seen.shares[0]?.code?.functionName, 'a');
+  const unseen = shareStall({ from: 0, to: 50 }, [{ ...called(0, 50, 'a'), details }], [], everAt());
+  assert.equal(unseen.shares[0]?.code, undefined);
+  const encoded = shareStall({ from: 0, to: 50 }, [{ ...piece(0, 50, 'a'), details }], [], everAt());
+  assert.equal(encoded.shares[0]?.code?.functionName, 'client');
+});
