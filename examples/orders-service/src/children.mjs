@@ -29,7 +29,7 @@ export class Child {
     mkdirSync(out, { recursive: true });
     this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), {
       cwd: home,
-      env: { ...process.env, ...env },
+      env: { ...withoutTelemetry(process.env), ...env },
       execArgv: [],
       // structured clones are far cheaper than JSON for the tens of thousands of spans that the collector hands over
       serialization: 'advanced',
@@ -80,6 +80,11 @@ export class Child {
   #failure({ sentence, stack }) {
     return sentence ? new Unable(sentence) : new Error(`The demo's ${this.#name} failed: ${stack}`);
   }
+}
+
+/** Where the user's own telemetry goes, and how much of it, is set up for the user's own programs. */
+function withoutTelemetry(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('OTEL_')));
 }
 
 function deferred() {

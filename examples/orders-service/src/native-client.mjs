@@ -27,7 +27,7 @@ function explain(error) {
     const tools = new Intl.ListFormat('en').format(missing.map((tool) => (tool === 'c++' ? 'a C++ compiler' : tool)));
     return `The Kafka client node-rdkafka has to be compiled and this machine lacks ${tools}: install ${missing.length > 1 ? 'them' : 'it'} (${installer(process.platform)}), then run "${retry()}" and the demo again.`;
   }
-  return `The Kafka client node-rdkafka is not compiled here: run "${retry()}" to compile it and to see what goes wrong (${String(error.message).split('\n', 1)[0]}).`;
+  return `The Kafka client node-rdkafka is not compiled here: run "${retry()}" to compile it and to see what goes wrong, then the demo again.`;
 }
 
 function retry() {

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { renderToStaticMarkup } from 'preact-render-to-string';
+import { home } from './children.mjs';
 import { html, TracePicture } from './report/pictures.mjs';
 import { traceScene } from './report/scenes.mjs';
 import { pictureStyle, theme } from './report/theme.mjs';
@@ -14,7 +15,7 @@ await stage(async (say) => {
   const [file] = process.argv.slice(2);
   if (!file) throw new Unable('Say where the picture should go: npm run picture trace.svg');
   const { blocking } = await run(say, { modes: ['blocking'], routes: routes.slice(0, 1) });
-  const scene = traceScene(blocking[0]);
+  const scene = traceScene(blocking[0], home);
   if (!scene) throw new Unable('No request of this run was marked as blocking, so there is nothing to draw.');
   const path = resolve(process.env.INIT_CWD ?? '.', file);
   mkdirSync(dirname(path), { recursive: true });

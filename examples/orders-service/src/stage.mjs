@@ -1,5 +1,6 @@
 /** What surrounds a run: checks before it, progress during it, and nothing left behind after it. */
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import ora from 'ora';
@@ -23,6 +24,7 @@ export async function stage(play) {
   try {
     checkLoopblame();
     loadNativeClient();
+    await checkPort(process.env.PORT);
     const text = await play(progress.say);
     progress.done();
     console.log(`\n${text}`);
@@ -44,6 +46,22 @@ function checkLoopblame() {
   throw new Unable(
     'loopblame itself is not built yet: run "npm install" in its own folder, then here, then the demo again.',
   );
+}
+
+/** Only a port that was asked for can be taken: all others are whatever is free. */
+async function checkPort(port) {
+  if (port === undefined) return;
+  const advice = 'choose another one (as in "PORT=8081 npm run demo"), or leave PORT out and any free one will do.';
+  if (!/^\d+$/.test(port) || Number(port) > 65_535) throw new Unable(`PORT=${port} is no port: ${advice}`);
+  const probe = createServer();
+  await new Promise((resolve, reject) => {
+    probe.once('error', (error) => {
+      const why = error.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${error.code})`;
+      reject(new Unable(`Port ${port} ${why}: ${advice}`));
+    });
+    probe.listen(Number(port), '127.0.0.1', resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
 }
 
 /** A line a step, with its seconds: a spinner on a terminal, plain lines elsewhere. */

@@ -1,6 +1,5 @@
 /** From what was measured, and the spans that arrived, to what there is to say about it. Pure. */
-import { relative } from 'node:path';
-import { isBlocked, othersDuring, overlapMs, requestsByProcess, stretchesOf, tracesOf } from './spans.mjs';
+import { isBlocked, othersDuring, overlapMs, placeOf, requestsByProcess, stretchesOf, tracesOf } from './spans.mjs';
 
 /**
  * @param {Record<string, object[]>} modes what run() returned: by mode, one entry a route
@@ -56,19 +55,6 @@ function culprits(mode, runs, home) {
     othersMost: Math.max(0, ...others),
     othersLostSeconds,
   }));
-}
-
-/** Where the loop was held: null where loopblame does not know, and says so. */
-function placeOf({ name, attributes }, home) {
-  const file = attributes['code.file.path'];
-  return {
-    span: name,
-    section: attributes['event_loop.blocked.section'] ?? null,
-    function: attributes['code.function.name'] ?? null,
-    file: file === undefined ? null : relative(home, file),
-    line: attributes['code.line.number'] ?? null,
-    cause: attributes['event_loop.blocked.cause'],
-  };
 }
 
 function sum(numbers) {

@@ -5,7 +5,7 @@ const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFr
 
 export const count = (value) => whole.format(value);
 export const perSecond = (value) => (value < 100 ? tenths : whole).format(value);
-export const milliseconds = (value) => `${whole.format(value)} ms`;
-export const seconds = (value) => `${(value < 100 ? tenths : whole).format(value)} s`;
+export const milliseconds = (value) => `${(value < 10 && value % 1 > 0 ? tenths : whole).format(value)} ms`;
+export const seconds = (value) => `${(value < 100 && value % 1 > 0 ? tenths : whole).format(value)} s`;
 export const percent = (value) => `${tenths.format(value)} %`;
 export const factor = (value) => `${(value < 10 ? tenths : whole).format(value)} times`;

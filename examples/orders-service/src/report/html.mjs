@@ -69,10 +69,10 @@ function Page({ found, modes, settings, home }) {
       <section>
         <h2>One trace of each route</h2>
         <p>
-          The database answered at once, and so did everything else. The hatched requests are the innocent: their spans
-          are as slow as the guilty one, for no reason of their own.
+          Blue: what the request did besides. Red: the stretch in which it held the loop. Hatched: other requests of the
+          process, which have nothing to do with it and could not go on.
         </p>
-        ${modes.blocking.map((run) => html`<${Trace} run=${run} />`)}
+        ${modes.blocking.map((run) => html`<${Trace} run=${run} home=${home} />`)}
       </section>
 
       <section>
@@ -144,8 +144,8 @@ function Comparison({ blocking, fixed }) {
   `;
 }
 
-function Trace({ run }) {
-  const scene = traceScene(run);
+function Trace({ run, home }) {
+  const scene = traceScene(run, home);
   if (!scene) return null;
   return html`
     <figure>

@@ -14,7 +14,7 @@ const AXIS = 30;
 
 /** One trace as a waterfall, the stretch that held the loop in red, and below it who stood still meanwhile. */
 export function TracePicture({ scene, children }) {
-  const { view, stretch, culprit, rows, victims, moreVictims } = scene;
+  const { view, stretch, place, rows, victims, moreVictims } = scene;
   const x = scaleLinear([view.startMs, view.endMs], [LABELS, WIDTH - 16]);
   const band = clip(stretch, view);
   const note = 58;
@@ -25,7 +25,7 @@ export function TracePicture({ scene, children }) {
 
   return html`
     <svg class="picture" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + 12}" role="img"
-      aria-label="Trace of ${scene.route}: ${culprit.attributes['code.function.name']} held the event loop for ${format.milliseconds(stretch.endMs - stretch.startMs)}">
+      aria-label="Trace of ${scene.route}: ${place.function ?? 'unknown code'} held the event loop for ${format.milliseconds(stretch.endMs - stretch.startMs)}">
       ${children}
       <${Hatch} />
       <${Axis} x=${x} view=${view} zeroMs=${rows[0].span.startMs} bottom=${bottom} />
@@ -41,7 +41,7 @@ export function TracePicture({ scene, children }) {
           </g>
         `,
       )}
-      <${Note} x=${middle} y=${noteTop} culprit=${culprit} stretch=${stretch} />
+      <${Note} x=${middle} y=${noteTop} place=${place} stretch=${stretch} />
       <text class="strong" x="12" y=${victimsTop - 8}>Stood still for it, in the same process</text>
       <line class="rule" x1="12" x2=${WIDTH - 16} y1=${victimsTop - 26} y2=${victimsTop - 26} />
       ${victims.map(
@@ -63,19 +63,22 @@ export function TracePicture({ scene, children }) {
 }
 
 /** What loopblame wrote on the span, under the stretch. */
-function Note({ x, y, culprit: { attributes }, stretch }) {
+function Note({ x, y, place, stretch }) {
   const lines = [
     {
       class: 'held-text',
-      text: `held the loop for ${format.milliseconds(stretch.endMs - stretch.startMs)}, ${attributes['event_loop.blocked.cause']}`,
+      text: `held the loop for ${format.milliseconds(stretch.endMs - stretch.startMs)}, ${place.cause}`,
     },
-    { class: 'code', text: `${attributes['code.function.name'] ?? 'unknown'}  ${fileOf(attributes)}` },
-    { class: 'code muted', text: attributes['event_loop.blocked.section'] ?? '' },
+    {
+      class: 'code',
+      text: `${place.function ?? 'unknown'}${place.file === null ? '' : `  ${place.file}:${place.line}`}`,
+    },
+    { class: 'code muted', text: place.section ?? '' },
   ];
-  const right = Math.min(Math.max(x, LABELS + 130), WIDTH - 150);
+  const middle = Math.min(Math.max(x, LABELS + 150), WIDTH - 166);
   return html`
     <g text-anchor="middle">
-      ${lines.map(({ text, ...look }, i) => html`<text ...${look} x=${right} y=${y + 16 + i * 17}>${text}</text>`)}
+      ${lines.map(({ text, ...look }, i) => html`<text ...${look} x=${middle} y=${y + 16 + i * 17}>${text}</text>`)}
     </g>
   `;
 }
@@ -83,7 +86,7 @@ function Note({ x, y, culprit: { attributes }, stretch }) {
 /** One worker's connections, side by side: who was served, who waited. */
 export function WorkerPicture({ scene, look }) {
   const { view, connections } = scene;
-  const x = scaleLinear([view.startMs, view.endMs], [12, WIDTH - 16]);
+  const x = scaleLinear([view.startMs, view.endMs], [24, WIDTH - 32]);
   const row = 9;
   const bottom = AXIS + connections.length * row;
   const requests = connections.flatMap((list, i) => list.map((request) => ({ ...request, y: AXIS + i * row })));
@@ -151,11 +154,6 @@ function overlaps(a, b) {
 
 function nameOf({ attributes }) {
   return `${attributes['http.request.method']} ${attributes['url.path']}`;
-}
-
-function fileOf(attributes) {
-  const file = attributes['code.file.path'];
-  return file === undefined ? '' : `${file.split('/').at(-1)}:${attributes['code.line.number']}`;
 }
 
 function shorten(text, most) {

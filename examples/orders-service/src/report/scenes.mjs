@@ -1,5 +1,14 @@
 /** Which part of a run to draw, as plain rows and times. Pure. */
-import { groupBy, isBlocked, isRequest, othersDuring, overlapMs, requestsByProcess, stretchesOf } from './spans.mjs';
+import {
+  groupBy,
+  isBlocked,
+  isRequest,
+  othersDuring,
+  overlapMs,
+  placeOf,
+  requestsByProcess,
+  stretchesOf,
+} from './spans.mjs';
 
 const VICTIMS_SHOWN = 9;
 
@@ -7,9 +16,9 @@ const VICTIMS_SHOWN = 9;
  * One trace with a blocked stretch, and the other requests of the process that stood still meanwhile.
  *
  * Under load most requests first wait for a dozen others, and their own stretch is a sliver at the end. The one chosen
- * waited least, so that its stretch can be seen.
+ * waited least, so that its stretch can be seen, but made hardly fewer others wait than is usual.
  */
-export function traceScene(run) {
+export function traceScene(run, home) {
   const requests = requestsByProcess(run.spans);
   const traces = groupBy(run.spans, (span) => span.traceId);
   const candidates = run.spans.filter(isBlocked).flatMap((culprit) => {
@@ -23,7 +32,7 @@ export function traceScene(run) {
   if (candidates.length === 0) return undefined;
   const typical = candidates.map(({ victims }) => victims.length).sort((a, b) => a - b)[candidates.length >> 1];
   const { culprit, spans, request, stretch, victims } = candidates
-    .filter((candidate) => candidate.victims.length >= typical)
+    .filter((candidate) => candidate.victims.length >= typical * 0.75)
     .sort((a, b) => lengthOf(a.request) - lengthOf(b.request))[0];
 
   const margin = lengthOf(request) * 0.04;
@@ -32,7 +41,7 @@ export function traceScene(run) {
     route: run.route,
     view,
     stretch,
-    culprit,
+    place: placeOf(culprit, home),
     rows: nested(spans, request).map((row) => ({ ...row, isCulprit: row.span === culprit })),
     victims: spread(
       victims.toSorted((a, b) => a.startMs - b.startMs),

@@ -1,4 +1,5 @@
 /** Questions one can ask of a heap of spans. */
+import { relative } from 'node:path';
 
 const SERVER = 2;
 
@@ -46,4 +47,17 @@ export function othersDuring(stretch, requests = []) {
 
 export function overlapMs(a, b) {
   return Math.min(a.endMs, b.endMs) - Math.max(a.startMs, b.startMs);
+}
+
+/** What a blocked span says of where the loop was held: null where loopblame does not know, and says so. */
+export function placeOf({ name, attributes }, home) {
+  const file = attributes['code.file.path'];
+  return {
+    span: name,
+    section: attributes['event_loop.blocked.section'] ?? null,
+    function: attributes['code.function.name'] ?? null,
+    file: file === undefined ? null : relative(home, file),
+    line: attributes['code.line.number'] ?? null,
+    cause: attributes['event_loop.blocked.cause'],
+  };
 }

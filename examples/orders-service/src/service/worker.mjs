@@ -1,7 +1,6 @@
 /** One worker of the service: its database, its Kafka clients, its routes. */
 import { trace } from '@opentelemetry/api';
 import { attach } from '../child.mjs';
-import { Unable } from '../unable.mjs';
 import { createApp } from './app.mjs';
 import { createMeter } from './meter.mjs';
 import { openOrders } from './orders.mjs';
@@ -16,13 +15,7 @@ attach(
       MODE === 'blocking' ? await import('./writes-blocking.mjs') : await import('./writes-fixed.mjs');
     const writes = await openWrites(meter);
     const app = createApp({ orders, writes, meter });
-    await app.listen({ host: '127.0.0.1', port: Number(PORT) }).catch((error) => {
-      if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
-      const why = error.code === 'EACCES' ? 'may not be used by this user' : 'is in use';
-      throw new Unable(
-        `Port ${PORT} ${why}: choose another one (PORT=8081 npm run demo), or leave PORT out and any free one will do.`,
-      );
-    });
+    await app.listen({ host: '127.0.0.1', port: Number(PORT) });
     return { port: app.server.address().port };
   },
   {
