@@ -50,7 +50,7 @@ function checkLoopblame() {
 
 /** Only a port that was asked for can be taken: all others are whatever is free. */
 async function checkPort(port) {
-  if (port === undefined) return;
+  if (!port) return;
   const advice = 'choose another one (as in "PORT=8081 npm run demo"), or leave PORT out and any free one will do.';
   if (!/^\d+$/.test(port) || Number(port) > 65_535) throw new Unable(`PORT=${port} is no port: ${advice}`);
   const probe = createServer();

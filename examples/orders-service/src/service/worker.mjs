@@ -5,7 +5,7 @@ import { createApp } from './app.mjs';
 import { createMeter } from './meter.mjs';
 import { openOrders } from './orders.mjs';
 
-const { MODE, PORT = '0', DATABASE_PORT } = process.env;
+const { MODE, PORT, DATABASE_PORT } = process.env;
 const meter = createMeter();
 
 attach(
@@ -15,7 +15,7 @@ attach(
       MODE === 'blocking' ? await import('./writes-blocking.mjs') : await import('./writes-fixed.mjs');
     const writes = await openWrites(meter);
     const app = createApp({ orders, writes, meter });
-    await app.listen({ host: '127.0.0.1', port: Number(PORT) });
+    await app.listen({ host: '127.0.0.1', port: Number(PORT || 0) });
     return { port: app.server.address().port };
   },
   {

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { cleanEnv } from '../support/env.ts';
+import { needs } from '../support/needs.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const home = `${root}examples/orders-service/`;
+const LIMIT_MS = 90_000;
+
+interface Row {
+  route: string;
+  requestsPerSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  servedAtATime: number;
+  cpuPercent: number;
+  spans: number;
+  blockedSpans: number;
+}
+
+interface Culprit {
+  mode: 'blocking' | 'fixed';
+  span: string;
+  section: string | null;
+  function: string | null;
+  file: string | null;
+  line: number | null;
+  cause: string;
+  count: number;
+  worstMs: number;
+  othersMedian: number;
+}
+
+interface Demo {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** As `npm run demo` does it, in a process group of its own: whatever is left of it can be seen, and is signalled together. */
+function start(env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, ['src/demo.mjs'], {
+    cwd: home,
+    env: { ...cleanEnv(), ...env },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function finish(demo: ChildProcess): Promise<Demo> {
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) demo[name]!.on('data', (chunk) => (output[name] += chunk));
+  const [code] = await once(demo, 'close');
+  return { code, ...output };
+}
+
+/** The group's last processes may still be on their way out when the first has gone. */
+async function assertNothingLeft(demo: ChildProcess): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    try {
+      process.kill(-demo.pid!, 0);
+    } catch {
+      return;
+    }
+    await setTimeout(100);
+  }
+  const left = execFileSync('ps', ['-o', 'pid=,args=', '-g', String(demo.pid)], { encoding: 'utf8' });
+  assert.fail(`still running:\n${left}`);
+}
+
+/** The line of a file that contains the text: it may move, and the finding with it. */
+function lineOf(file: string, text: string): number {
+  const line =
+    readFileSync(home + file, 'utf8')
+      .split('\n')
+      .findIndex((content) => content.includes(text)) + 1;
+  assert.ok(line > 0, `${file} contains ${text}`);
+  return line;
+}
+
+describe('the demo', { skip: needs.nodeRdkafka() }, () => {
+  before(() => {
+    // As .ci/run does it: npm alone would compile the native client anew
+    if (existsSync(`${home}node_modules/.package-lock.json`)) return;
+    const quiet = { stdio: 'ignore' } as const;
+    execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: home, ...quiet });
+    execFileSync(process.execPath, ['scripts/native.mjs', home], { cwd: root, ...quiet });
+  });
+
+  test('tells the story, by numbers that it measured', { timeout: 2 * LIMIT_MS }, async (t) => {
+    rmSync(`${home}out`, { recursive: true, force: true });
+    const began = performance.now();
+    const demo = start();
+    const { code, stdout, stderr } = await finish(demo);
+    const tookMs = performance.now() - began;
+    assert.equal(code, 0, stderr);
+    t.diagnostic(`\n${stdout}`);
+    await assertNothingLeft(demo);
+
+    const { modes, culprits } = JSON.parse(readFileSync(`${home}out/result.json`, 'utf8')) as {
+      modes: Record<'blocking' | 'fixed', Row[]>;
+      culprits: Culprit[];
+    };
+    const helpers = [
+      {
+        route: 'POST /orders/:id/ack',
+        function: 'ackOrder',
+        file: 'src/service/offsets.mjs',
+        line: lineOf('src/service/offsets.mjs', 'commitMessageSync('),
+        section: /node-rdkafka.*commitMessageSync/,
+      },
+      {
+        route: 'POST /orders',
+        function: 'flushSync',
+        file: 'src/service/flush-sync.mjs',
+        line: lineOf('src/service/flush-sync.mjs', 'return send('),
+        section: /Atomics\.wait/,
+      },
+    ];
+
+    for (const [i, helper] of helpers.entries()) {
+      const blocking = modes.blocking[i]!;
+      const fixed = modes.fixed[i]!;
+      assert.equal(blocking.route, helper.route);
+      assert.equal(fixed.route, helper.route);
+      assert.ok(blocking.servedAtATime >= 1 && blocking.servedAtATime <= 5, `${blocking.servedAtATime} at a time`);
+      assert.ok(blocking.cpuPercent > 0 && blocking.cpuPercent < 15, `${blocking.cpuPercent} % CPU`);
+      const gain = fixed.requestsPerSecond / blocking.requestsPerSecond;
+      assert.ok(gain >= 20, `the fixed run serves ${gain} times as many`);
+      assert.ok(fixed.p99Ms < blocking.p99Ms && fixed.p50Ms < blocking.p50Ms);
+      assert.ok(blocking.blockedSpans > 0 && blocking.blockedSpans < blocking.spans);
+
+      const own = culprits.filter((culprit) => culprit.function === helper.function);
+      assert.deepEqual(
+        new Set(own.map((culprit) => culprit.mode)),
+        new Set(['blocking']),
+        'blocking run, and that alone',
+      );
+      const [worst] = own.sort((a, b) => b.count - a.count);
+      assert.equal(worst!.file, helper.file);
+      assert.equal(worst!.line, helper.line);
+      assert.equal(worst!.cause, 'native_wait');
+      assert.match(worst!.section ?? 'none', helper.section);
+      assert.ok(worst!.count >= blocking.blockedSpans / 2, `${worst!.count} of ${blocking.blockedSpans}`);
+      // the broker's round trip is 200 ms, and that is the least it can take
+      assert.ok(worst!.worstMs >= 200, `${worst!.worstMs} ms`);
+      assert.ok(worst!.othersMedian > 0, 'others stood still meanwhile');
+
+      for (const text of [helper.route, helper.function, `${helper.file}:${helper.line}`]) {
+        assert.ok(stdout.includes(text), `${text} in\n${stdout}`);
+      }
+    }
+    // not the fixed run's calls, though other code may hold a loop on a busy machine
+    const again = culprits.filter(({ mode, section }) => mode === 'fixed' && /commit|Atomics/.test(section ?? ''));
+    assert.deepEqual(again, []);
+
+    const report = /The picture of it: +(.+\.html)$/m.exec(stdout)?.[1];
+    assert.ok(report && existsSync(report), 'the path of the picture is printed');
+    const html = readFileSync(report, 'utf8');
+    assert.ok(html.includes('<svg') && html.includes('ackOrder'));
+    assert.ok(!/<script|(?:src|href)="http/.test(html), 'self-contained');
+    assert.ok(tookMs < LIMIT_MS, `took ${Math.round(tookMs / 1000)} s`);
+  });
+
+  test('leaves nothing behind when it is interrupted while the workers are blocked', { timeout: 60_000 }, async () => {
+    const demo = start();
+    const finished = finish(demo);
+    let progress = '';
+    demo.stderr!.on('data', (chunk) => (progress += chunk));
+    while (!progress.includes('connections ask for') && demo.exitCode === null) await setTimeout(50);
+    await setTimeout(1_000);
+    // Ctrl-C: the terminal signals the whole group
+    process.kill(-demo.pid!, 'SIGINT');
+    const interrupted = performance.now();
+    assert.equal((await finished).code, 130);
+    assert.ok(performance.now() - interrupted < 2_000);
+    await assertNothingLeft(demo);
+  });
+
+  test('ends with itself when it is killed', { timeout: 60_000 }, async () => {
+    const demo = start();
+    const finished = finish(demo);
+    let progress = '';
+    demo.stderr!.on('data', (chunk) => (progress += chunk));
+    while (!progress.includes('connections ask for') && demo.exitCode === null) await setTimeout(50);
+    await setTimeout(1_000);
+    process.kill(demo.pid!, 'SIGKILL');
+    await finished;
+    await assertNothingLeft(demo);
+  });
+
+  describe('what the user can put right ends in one sentence', () => {
+    async function sentence(env: NodeJS.ProcessEnv): Promise<string> {
+      const demo = start(env);
+      const { code, stdout, stderr } = await finish(demo);
+      assert.equal(code, 1, stderr);
+      assert.equal(stdout, '');
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+      await assertNothingLeft(demo);
+      return stderr;
+    }
+
+    test('a port that is taken', async () => {
+      const server: Server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as { port: number };
+      assert.match(
+        await sentence({ PORT: String(port) }),
+        new RegExp(`^Port ${port} is taken .*PORT=8081 npm run demo`),
+      );
+      server.close();
+    });
+
+    test('a port that is none', async () => {
+      for (const port of ['65536', '-1', '80x']) assert.match(await sentence({ PORT: port }), /is no port: choose/);
+    });
+
+    const withoutClient = (said: string, env: NodeJS.ProcessEnv = {}) =>
+      sentence({
+        NODE_OPTIONS: `--require ${fileURLToPath(new URL('fixtures/no-native-client.cjs', import.meta.url))}`,
+        NATIVE_ERROR: said,
+        ...env,
+      });
+
+    test('a client that did not compile for want of a compiler', async () => {
+      const said = await withoutClient('Could not locate the bindings file. Tried:\n → …', { PATH: '/nowhere' });
+      assert.match(
+        said,
+        /lacks make, python3, and a C\+\+ compiler: install them \(.+\), then run "npm .*" and the demo/,
+      );
+    });
+
+    test('a client that did not compile for another reason', async () => {
+      const said = await withoutClient('Could not locate the bindings file. Tried:\n → …');
+      assert.match(said, /node-rdkafka is not compiled here: run "npm rebuild --foreground-scripts node-rdkafka"/);
+    });
+
+    test('a client that another Node compiled', async () => {
+      const said = await withoutClient(
+        'was compiled against a different Node.js version using\nNODE_MODULE_VERSION 137.',
+      );
+      assert.match(said, /was compiled for another version of Node\.js .*run "npm rebuild node-rdkafka"/);
+    });
+  });
+});
