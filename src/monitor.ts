@@ -13,7 +13,7 @@ import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
 import { type StallEvidence, spanCause, verdict } from './watchdog/verdict.ts';
-import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
+import { type Reading, type ThreadHeld, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
 /** Samples kept of one turn; beyond it every other one is forgotten. */
 const MAX_SAMPLES = 256;
@@ -24,6 +24,10 @@ const SETTLE_MAX_MS = 250;
 /** The evaluated expression itself is a frame. */
 const INSPECTOR_FRAMES = 1;
 
+/** A sample that took longer lost its CPU meanwhile. */
+const SAMPLE_MAX_MS = 1;
+const STARVED_SPELL_MS = 1000;
+
 /** OpenTelemetry's own key of a context in which nothing is traced: exporters run in it. */
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
@@ -33,7 +37,7 @@ interface PendingStall {
   readonly samples: readonly Sample<SpanState>[];
   readonly runs: readonly SectionRun[];
   readonly evidence: StallEvidence;
-  readonly stoppedBefore: number;
+  readonly heldBefore: ThreadHeld;
   readonly marks: StallMarks;
   turns: number;
 }
@@ -53,8 +57,13 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   #marks: StallMarks | undefined;
   /** Spans that something of this turn points to: only they are looked at when they end. */
   readonly #suspects = new Set<SpanState>();
-  #stoppedBefore = 0;
+  #heldBefore: ThreadHeld = { stopped: 0, starved: 0 };
   #slowStart: Reading | undefined;
+  /** What our own samples took of the turn. */
+  #samplingMs = 0;
+
+  /** The thread's starvation as it was one to two seconds before the last stalls. */
+  #starvedBefore = { older: 0, newer: 0, at: 0 };
 
   #pending: PendingStall[] = [];
 
@@ -125,10 +134,11 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   onLongSection(run: SectionRun, wrapper: Function): void {
     const at = now();
     const start = this.#slowStart;
-    const end = run.section.slow && start && start.at <= run.end ? this.#watchdog.read(at) : undefined;
+    const end = run.section.slow && start && start.after <= run.end ? this.#watchdog.read() : undefined;
     run.details = {
       stack: this.#stack.frames(wrapper),
-      evidence: start && end && { wall: end.at - start.at, run: end.run - start.run, queue: end.queue - start.queue },
+      evidence: start &&
+        end && { wall: end.before - start.after, run: end.run - start.run, queue: end.queue - start.queue },
     };
     if (run.owner) this.#suspects.add(run.owner);
     this.#markSoFar(at);
@@ -151,6 +161,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#samples.push({ postedAt, at, owner, judgement, frames, callback: executionAsyncId() });
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
+    this.#samplingMs += Math.min(SAMPLE_MAX_MS, now() - at);
   }
 
   onLongTurn(turn: LongTurn): void {
@@ -158,8 +169,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       turn,
       samples: this.#samples,
       runs: this.sections.takeRuns(),
-      evidence: this.#watchdog.evidence(turn, this.#watchdog.read(turn.to)),
-      stoppedBefore: this.#stoppedBefore,
+      evidence: this.#evidenceOf(turn),
+      heldBefore: this.#heldBefore,
       marks: this.#marks ?? new StallMarks(this.#thresholdMs),
       turns: 0,
     };
@@ -169,13 +180,15 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (!this.#watchdog.isThreadLate(turn.to)) pending.marks.apply(this.#share(pending), this.#complete(pending));
   }
 
-  onTurnEnd(): void {
+  onTurnEnd(): boolean {
     if (this.#samples.length > 0) this.#samples = [];
     this.sections.clear();
     if (this.#suspects.size > 0) this.#suspects.clear();
     this.#marks = undefined;
-    this.#stoppedBefore = this.#watchdog.stoppedMs;
+    this.#samplingMs = 0;
+    this.#heldBefore = this.#watchdog.threadHeld;
     if (this.#pending.length > 0) this.#settleDue();
+    return this.#pending.length > 0;
   }
 
   /** Marks, in mid-stall, every span that has held the loop for the threshold by now. */
@@ -184,8 +197,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (turn.to - turn.from < this.#thresholdMs || this.#watchdog.isThreadLate(at)) return;
     const shares = shareStall(turn, this.sections.runsSoFar(at), this.#samples, startOf);
     const evidence = {
-      ...this.#watchdog.evidence(turn, this.#watchdog.read(at)),
-      stopped: this.#watchdog.stoppedMs - this.#stoppedBefore,
+      ...this.#evidenceOf(turn),
+      ...this.#heldSince(this.#heldBefore, turn.to - turn.from),
     };
     this.#marks ??= new StallMarks(this.#thresholdMs);
     this.#marks.apply(shares, evidence);
@@ -195,14 +208,35 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     return shareStall(turn, runs, samples, startOf);
   }
 
-  #complete({ turn, evidence, stoppedBefore }: PendingStall): StallEvidence {
+  #complete({ turn, evidence, heldBefore }: PendingStall): StallEvidence {
     const length = turn.to - turn.from;
-    const scale = evidence.wall / length;
     return {
       ...evidence,
-      gc: this.#gc.within(turn.from, turn.to) * scale,
-      stopped: Math.min(length, this.#watchdog.stoppedMs - stoppedBefore) * scale,
+      ...this.#heldSince(heldBefore, evidence.wall),
+      // what was seen of the whole turn, in the part of it that the readings are of
+      gc: (this.#gc.within(turn.from, turn.to) * evidence.wall) / length,
     };
+  }
+
+  /** Starvation comes in spells, and the thread does not see each moment of it: the last second or two count. */
+  #heldSince(before: ThreadHeld, wall: number): { stopped: number; threadsStarved: number } {
+    const held = this.#watchdog.threadHeld;
+    const at = now();
+    const starved = this.#starvedBefore;
+    if (at - starved.at > STARVED_SPELL_MS) {
+      this.#starvedBefore = { older: starved.newer, newer: held.starved, at };
+    }
+    return {
+      stopped: Math.min(wall, held.stopped - before.stopped),
+      threadsStarved: Math.min(wall, held.starved - this.#starvedBefore.older),
+    };
+  }
+
+  /** The loop thread's readings of a turn, less what our samples took of it. */
+  #evidenceOf(turn: LongTurn): StallEvidence {
+    const evidence = this.#watchdog.evidence(turn, this.#watchdog.read());
+    if (evidence.run === undefined) return evidence;
+    return { ...evidence, run: Math.max(0, evidence.run - this.#samplingMs) };
   }
 
   #settleDue(): void {

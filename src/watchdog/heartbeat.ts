@@ -7,8 +7,8 @@ import { type LongTurn, TurnMeter } from './turns.ts';
 export interface HeartbeatListener {
   /** A turn reached the threshold. Called on the loop, directly after it. */
   onLongTurn(turn: LongTurn): void;
-  /** Any turn has ended: what was kept for it can go. */
-  onTurnEnd(): void;
+  /** Any turn has ended: what was kept for it can go. Returns whether more turns are wanted soon. */
+  onTurnEnd(): boolean;
 }
 
 const noop = (): void => {};
@@ -40,6 +40,7 @@ export class Heartbeat {
   #beatsAtTick = 0;
   #timer: NodeJS.Timeout | undefined;
   #goingQuiet = false;
+  #wanted = false;
 
   /** @param onTick is called now and then while the loop is busy (a few times per threshold), never while it is idle */
   constructor(
@@ -101,7 +102,7 @@ export class Heartbeat {
     this.#shared.float[Float.BEAT] = at;
     if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
     if (long) this.#listener.onLongTurn(long);
-    this.#listener.onTurnEnd();
+    this.#wanted = this.#listener.onTurnEnd();
     if (this.#goingQuiet) this.#goingQuiet = false;
     else if (!this.#timer) this.#arm();
     setImmediate(this.#beat).unref();
@@ -117,7 +118,7 @@ export class Heartbeat {
     this.#timer = undefined;
     if (!this.#running) return;
     // The timer's own wake-up makes one beat, since the check phase comes before the timers.
-    if (this.#beats - this.#beatsAtTick > 1 || this.#beatsWhileIdle) {
+    if (this.#beats - this.#beatsAtTick > 1 || this.#beatsWhileIdle || this.#wanted) {
       this.#onTick(now());
       this.#arm();
       return;

@@ -17,6 +17,8 @@ export const Int = {
   PARKED: 4,
   /** Samples posted. Thread. */
   SAMPLES: 5,
+  /** 1 if the stuck loop waited for another thread at the last look: for a call's, or for the garbage collector's. Thread. */
+  WAITS_FOR_THREAD: 6,
 } as const;
 
 /** Indexes into the `Float64Array` at offset 64. */
@@ -35,6 +37,8 @@ export const Float = {
   LAST_LOOK: 7,
   /** For how long, in all, the thread itself was held without waiting for a CPU: the process was stopped. Thread. */
   STOPPED: 8,
+  /** For how long, in all, the thread waited for a CPU when it was late. Thread. */
+  STARVED: 9,
 } as const;
 
 const INT_BYTES = 64;

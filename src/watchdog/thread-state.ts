@@ -48,16 +48,39 @@ export function schedTimes(file: ProcFile): SchedTimes | undefined {
   return run && queue ? { run: Number(run) / 1e6, queue: Number(queue) / 1e6 } : undefined;
 }
 
+interface SystemCalls {
+  readonly epoll: readonly number[];
+  readonly futex: number;
+}
 // epoll_wait, epoll_pwait, epoll_pwait2
-const EPOLL_SYSCALLS: Readonly<Record<string, readonly number[]>> = { x64: [232, 281, 441], arm64: [22, 441] };
-const epollSyscalls = EPOLL_SYSCALLS[process.arch];
+const SYSTEM_CALLS: Readonly<Record<string, SystemCalls>> = {
+  x64: { epoll: [232, 281, 441], futex: 202 },
+  arm64: { epoll: [22, 441], futex: 98 },
+};
+const systemCalls = SYSTEM_CALLS[process.arch];
 
-/** The epoll descriptor in which a thread sleeps, by its `syscall` file; -1 where it does anything else. */
-export function sleepsInEpoll(file: ProcFile): number {
+/** The system call that a thread is in, by its `syscall` file. */
+export interface SystemCall {
+  /** -1 where it is in none, or can't be read. */
+  readonly number: number;
+  /** Its first argument. */
+  readonly argument: number;
+}
+
+export function systemCallOf(file: ProcFile): SystemCall {
   // "281 0xe 0x7ffd… …", "running", or "-1 0x…" (blocked, but in no system call)
-  const [number, fd] = file.read().split(' ', 2);
-  if (!fd || !epollSyscalls?.includes(Number(number))) return -1;
-  return Number(fd);
+  const [number, argument] = file.read().split(' ', 2);
+  return argument ? { number: Number(number), argument: Number(argument) } : { number: -1, argument: 0 };
+}
+
+/** Whether a thread sleeps in one of these epoll descriptors. */
+export function sleepsIn(epollFds: readonly number[], call: SystemCall): boolean {
+  return systemCalls !== undefined && systemCalls.epoll.includes(call.number) && epollFds.includes(call.argument);
+}
+
+/** Whether a thread waits for another one. */
+export function waitsForThread(call: SystemCall): boolean {
+  return call.number === systemCalls?.futex;
 }
 
 /**
@@ -66,7 +89,7 @@ export function sleepsInEpoll(file: ProcFile): number {
  * read: other systems, other processors, hidden /proc.
  */
 export function epollDescriptors(syscallFile: ProcFile): number[] {
-  if (!epollSyscalls || syscallFile.read() === '') return [];
+  if (!systemCalls || syscallFile.read() === '') return [];
   const found: number[] = [];
   try {
     for (const name of fs.readdirSync('/proc/self/fd')) {

@@ -7,7 +7,7 @@ import type { Session } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { Float, Int, sharedState, type ThreadData } from './layout.ts';
-import { ProcFile, schedTimes, sleepsInEpoll, taskFile } from './thread-state.ts';
+import { ProcFile, schedTimes, sleepsIn, systemCallOf, taskFile, waitsForThread } from './thread-state.ts';
 
 const data = workerData as ThreadData;
 const { int, float } = sharedState(data.buffer);
@@ -73,11 +73,12 @@ function postSample(at: number, stuckMs: number): void {
 }
 
 /** The loop is late: its state as it is now is what the stall's cause is measured from. */
-function readBase(beat: number, at: number): void {
+function readBase(beat: number): void {
   if (float[Float.BASE_BEAT] === beat) return;
   const times = schedTimes(loopSched);
   if (!times) return;
-  float[Float.BASE_AT] = at;
+  // After the reading: what passes between the two, if this thread loses its CPU there, must not look like sleep.
+  float[Float.BASE_AT] = now();
   float[Float.BASE_RUN] = times.run;
   float[Float.BASE_QUEUE] = times.queue;
   float[Float.BASE_BEAT] = beat;
@@ -93,7 +94,9 @@ function accountLateness(at: number, expectedAt: number): void {
   if (!isLate && at - ownQueueAt < 1000) return;
   const queue = schedTimes(ownSched)?.queue;
   if (queue === undefined) return;
-  const stopped = late - (queue - ownQueue);
+  const queued = queue - ownQueue;
+  const stopped = late - queued;
+  if (isLate) float[Float.STARVED] = float[Float.STARVED]! + queued;
   if (isLate && stopped > LATE_WAKE_MS) float[Float.STOPPED] = float[Float.STOPPED]! + stopped;
   ownQueue = queue;
   ownQueueAt = at;
@@ -119,7 +122,8 @@ function look(at: number): number {
     return firstLookMs - age;
   }
 
-  if (data.epollFds.length > 0 && data.epollFds.includes(sleepsInEpoll(syscall))) {
+  const call = systemCallOf(syscall);
+  if (sleepsIn(data.epollFds, call)) {
     idleAt = restedAt = at;
     busyAt = 0;
     closeSession();
@@ -128,9 +132,10 @@ function look(at: number): number {
     return PARKED_LOOK_MS;
   }
   activeAt = at;
+  int[Int.WAITS_FOR_THREAD] = waitsForThread(call) ? 1 : 0;
   if (busyAt === 0) {
     busyAt = at;
-    readBase(beat, at);
+    readBase(beat);
     // It may have gone to work right after it was last seen idle, so it can't have been stuck for longer than since then.
     nextSampleAt = idleAt > 0 ? Math.max(at + RECHECK_MS, idleAt + firstLookMs) : at;
   }

@@ -8,10 +8,31 @@ export interface StallEvidence {
   readonly run?: number | undefined;
   /** Time that the loop's thread was runnable, but got no CPU. */
   readonly queue?: number | undefined;
-  /** Garbage collection in it. */
+  /** Garbage collection in it; `undefined` while that is not reported yet (some turns later). */
   readonly gc?: number | undefined;
+  /** Whether the loop, when asleep, waited for another thread: a call's, or a helper of the garbage collector. */
+  readonly waitsForThread?: boolean;
   /** For how long the watchdog's thread was held as well, without waiting for a CPU: the process was stopped. */
   readonly stopped?: number | undefined;
+  /**
+   * For how long the watchdog's thread waited for a CPU meanwhile: then other threads of the process did so too, and the
+   * loop that sleeps may be waiting for one of them (for a lock, for a helper of the garbage collector).
+   */
+  readonly threadsStarved?: number | undefined;
+}
+
+/** The kernel's accounts of a running thread are up to one tick old (HZ=250): so much time may be missing from them. */
+const TICK_MS = 4;
+
+/** Whether CPUs were so scarce that the accounts can't be read to the millisecond. */
+const isScarce = ({ wall, queue = 0, threadsStarved = 0 }: StallEvidence): boolean =>
+  queue + threadsStarved > wall / 10;
+
+/** What no account explains: the thread slept, but for what a tick may hide and for what starved threads explain. */
+function asleep(evidence: StallEvidence): number {
+  const { wall, run = 0, queue = 0, stopped = 0, threadsStarved = 0, waitsForThread } = evidence;
+  if (waitsForThread && isScarce(evidence)) return 0;
+  return Math.max(0, wall - run - queue - stopped - threadsStarved - TICK_MS);
 }
 
 /** A cause must explain so much of the window to be named. Measured: 100 of 100 trials right (`unknown` below it). */
@@ -22,19 +43,19 @@ const ENOUGH = 0.4;
  * waiting for a CPU.
  */
 export function verdict(evidence: StallEvidence): Cause {
-  const { wall, run, queue = 0, gc = 0, stopped = 0 } = evidence;
+  const { wall, run, queue = 0, gc, stopped = 0 } = evidence;
   if (!(wall > 0)) return 'unknown';
   if (stopped >= ENOUGH * wall) return 'suspended';
-  if (gc >= wall / 2) return 'gc';
+  if (gc !== undefined && gc >= wall / 2) return 'gc';
   if (run === undefined) return 'unknown';
   const parts: [Cause, number][] = [
     ['cpu', run],
     ['starved', queue],
-    ['native_wait', Math.max(0, wall - run - queue - stopped)],
+    ['native_wait', asleep(evidence)],
   ];
   let [cause, most]: [Cause, number] = ['unknown', ENOUGH * wall];
   for (const [name, time] of parts) if (time >= most) [cause, most] = [name, time];
-  return cause;
+  return cause === 'native_wait' && gc === undefined && evidence.waitsForThread ? 'unknown' : cause;
 }
 
 /**
@@ -42,9 +63,11 @@ export function verdict(evidence: StallEvidence): Cause {
  * Garbage collection is own time, and its helpers' queue reads as ours: nothing is taken off then.
  */
 export function ownFraction(evidence: StallEvidence, cause: Cause): number {
-  const { wall, queue = 0, stopped = 0 } = evidence;
+  const { wall, run, queue = 0, stopped = 0 } = evidence;
   if (!(wall > 0) || cause === 'gc') return 1;
-  return Math.min(1, Math.max(0, (wall - queue - stopped) / wall));
+  // Where CPUs are scarce, what a tick hides is as likely a wait for one.
+  const own = run !== undefined && isScarce(evidence) ? run + asleep(evidence) : wall - queue - stopped;
+  return Math.min(1, Math.max(0, own / wall));
 }
 
 /** The cause as it stands on a span, which is accused of its own time alone. */

@@ -24,10 +24,20 @@ export interface WatchdogListener extends HeartbeatListener {
   onSample(postedAt: number, at: number, sampler: Function): void;
 }
 
-/** One reading of the loop's thread, and for how long the loop had slept until then. */
+/**
+ * One reading of the loop's thread, and for how long the loop had slept until then. A thread may lose its CPU beside the
+ * reading: windows are taken from after their first reading to before their last, so that it never looks like sleep.
+ */
 export interface Reading extends SchedTimes {
-  readonly at: number;
+  readonly before: number;
+  readonly after: number;
   readonly idle: number;
+}
+
+/** What kept the watchdog's thread from looking, in milliseconds since the start. */
+export interface ThreadHeld {
+  readonly stopped: number;
+  readonly starved: number;
 }
 
 /** `process.permission` of Node's permission model, which @types/node 20 knows only partly. */
@@ -60,7 +70,7 @@ export class Watchdog {
       thresholdMs: options.thresholdMs,
       beatsWhileIdle: this.#epollFds.length === 0,
       onTick: (at) => {
-        if (!this.#tickReading || at - this.#tickReading.at >= this.#thresholdMs) this.#tickReading = this.read(at);
+        if (!this.#tickReading || at - this.#tickReading.after >= this.#thresholdMs) this.#tickReading = this.read();
       },
     });
   }
@@ -91,15 +101,16 @@ export class Watchdog {
     if (this.#shared.int[Int.PARKED] === 1) this.heartbeat.wakeThread();
   }
 
-  /** The loop thread's CPU and queue time, now. */
-  read(at: number = now()): Reading | undefined {
+  /** The loop thread's CPU and queue time, now; `undefined` where the system does not tell. */
+  read(): Reading | undefined {
+    const before = now();
     const times = schedTimes(this.#sched);
-    return times && { at, idle: idleTime(), ...times };
+    return times && { before, after: now(), idle: idleTime(), ...times };
   }
 
-  /** For how long the process was stopped since the start, as the thread saw it. */
-  get stoppedMs(): number {
-    return this.#shared.float[Float.STOPPED]!;
+  /** For how long, in all, the thread was held: by a stop of the process, and by waiting for a CPU. */
+  get threadHeld(): ThreadHeld {
+    return { stopped: this.#shared.float[Float.STOPPED]!, starved: this.#shared.float[Float.STARVED]! };
   }
 
   /** Whether the thread has looked after this moment, so that what it knows of the time before is complete. */
@@ -121,21 +132,23 @@ export class Watchdog {
     const { float } = this.#shared;
     const length = turn.to - turn.from;
     if (!reading) return { wall: length };
-    if (float[Float.BASE_BEAT] === turn.beat && reading.at - float[Float.BASE_AT]! >= length / 2) {
+    const waitsForThread = this.#shared.int[Int.WAITS_FOR_THREAD] === 1;
+    const base = float[Float.BASE_AT]!;
+    if (float[Float.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
       return {
-        wall: reading.at - float[Float.BASE_AT]!,
+        wall: reading.before - base,
         run: reading.run - float[Float.BASE_RUN]!,
         queue: reading.queue - float[Float.BASE_QUEUE]!,
+        waitsForThread,
       };
     }
     const tick = this.#tickReading;
-    if (!tick || tick.at > turn.to) return { wall: length };
+    if (!tick || tick.after > turn.to) return { wall: length };
     // Between that tick and the turn the loop slept or was healthily busy; the latter is taken for CPU time.
-    const before = Math.max(0, reading.at - tick.at - (reading.idle - tick.idle) - length);
-    if (before > length) return { wall: length };
+    const before = Math.max(0, reading.before - tick.after - (reading.idle - tick.idle) - length);
     const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
     const queue = Math.min(length, reading.queue - tick.queue);
-    return { wall: length, run, queue };
+    return { wall: length, run, queue, waitsForThread };
   }
 
   #startThread(): void {

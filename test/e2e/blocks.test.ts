@@ -18,7 +18,9 @@ for (const node of nodes) {
     });
     after(() => receiver.close());
 
-    async function run(kind: string): Promise<{ span: Span; ms: number; truth: Record<string, unknown>[]; stderr: string }> {
+    async function run(
+      kind: string,
+    ): Promise<{ span: Span; ms: number; truth: Record<string, unknown>[]; stderr: string }> {
       const result = await runProgram('blocks.mjs', { node: node.execPath, receiver, args: [kind] });
       assert.equal(result.code, 0, result.stderr);
       const { spanId, ms } = result.truth.find((facts) => facts.kind === kind);

@@ -11,6 +11,8 @@ test('the largest part of the window names the cause', () => {
 test('a part under 40 % of the window names nothing', () => {
   assert.equal(verdict({ wall: 100, run: 40, queue: 30 }), 'cpu');
   assert.equal(verdict({ wall: 100, run: 39, queue: 30 }), 'unknown');
+  assert.equal(verdict({ wall: 100, run: 56, queue: 0 }), 'cpu');
+  assert.equal(verdict({ wall: 10, run: 3, queue: 0 }), 'unknown', 'a tick may hide 4 ms of CPU time');
 });
 
 test('garbage collection goes before starved: its helper threads read as queue wait', () => {
@@ -35,10 +37,24 @@ test('own time leaves out the wait for a CPU and the stop of the process, but no
   assert.equal(ownFraction({ wall: 100, run: 10, queue: 0, stopped: 90 }, 'suspended'), 0.1);
   assert.equal(ownFraction({ wall: 100, run: 30, queue: 65, gc: 60 }, 'gc'), 1);
   assert.equal(ownFraction({ wall: 100 }, 'unknown'), 1);
+  assert.equal(ownFraction({ wall: 100, run: 80, queue: 0 }, 'cpu'), 1);
+  assert.equal(
+    ownFraction({ wall: 100, run: 20, queue: 50 }, 'starved'),
+    0.46,
+    '20 run and 26 asleep: a tick may hide 4',
+  );
 });
 
 test('a span is accused of its own time alone', () => {
   assert.equal(spanCause({ wall: 100, run: 30, queue: 70 }), 'cpu');
   assert.equal(spanCause({ wall: 100, run: 0, queue: 60 }), 'native_wait');
   assert.equal(spanCause({ wall: 100, run: 0, queue: 0, stopped: 100 }), 'unknown');
+});
+
+test('a sleep that may be a collection is unknown until collections are reported', () => {
+  const asleep = { wall: 100, run: 5, queue: 0, waitsForThread: true };
+  assert.equal(verdict(asleep), 'unknown');
+  assert.equal(verdict({ ...asleep, gc: 0 }), 'native_wait');
+  assert.equal(verdict({ ...asleep, gc: 90 }), 'gc');
+  assert.equal(verdict({ wall: 100, run: 5, queue: 0 }), 'native_wait');
 });
