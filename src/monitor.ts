@@ -1,5 +1,5 @@
 import { executionAsyncId } from 'node:async_hooks';
-import { context, type Meter, type TracerProvider } from '@opentelemetry/api';
+import type { Meter, TracerProvider } from '@opentelemetry/api';
 import { evidenceOf, ownShareMs, StallMarks } from './blame/marks.ts';
 import { type Sample, type StallShares, shareStall } from './blame/shares.ts';
 import { now } from './clock.ts';
@@ -27,9 +27,6 @@ const INSPECTOR_FRAMES = 1;
 /** A sample that took longer lost its CPU meanwhile. */
 const SAMPLE_MAX_MS = 1;
 const STARVED_SPELL_MS = 1000;
-
-/** OpenTelemetry's own key of a context in which nothing is traced: exporters run in it. */
-const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /** A long turn that waits for the rest of its evidence. */
 interface PendingStall {
@@ -110,6 +107,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   }
 
   onSpanEnd(state: SpanState): void {
+    const at = now();
+    this.sections.endOwner(state, at);
     const { sync, span } = state;
     if (sync && span.isRecording()) {
       span.setAttributes({
@@ -118,7 +117,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
         [ATTR_SYNC_COUNT]: sync.count,
       });
     }
-    if (this.#suspects.has(state)) this.#markSoFar(now());
+    // Many short sections of one turn make no suspect each, but may hold the loop together.
+    if (this.#suspects.has(state) || (sync && sync.sumMs >= this.#thresholdMs)) this.#markSoFar(at);
     if (state.blocked) {
       this.#marks?.writeEvent(state);
       for (const { marks } of this.#pending) marks.writeEvent(state);
@@ -154,7 +154,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       owner = section.owner;
       judgement = { span: true, code: userFrame(frames), why: 'encloses' };
     } else {
-      owner = context.active().getValue(SUPPRESS_TRACING) === true ? undefined : this.spans.activeState();
+      owner = this.spans.activeState();
       judgement = judge(frames);
     }
     if (this.#samples.length >= MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 1);

@@ -16,19 +16,48 @@ export function disguise<F extends Function>(wrapper: F, original: Function): F 
   return wrapper;
 }
 
+/**
+ * A function that passes each call to `invoke`, disguised as `original`: a method without a `prototype` of its own where
+ * that has none, so that neither can be constructed.
+ */
+export function disguised(
+  original: Function,
+  invoke: (self: unknown, args: unknown[], wrapper: Function) => unknown,
+): Function {
+  if (!Object.hasOwn(original, 'prototype')) {
+    const { method } = {
+      method(this: unknown, ...args: unknown[]): unknown {
+        return invoke(this, args, method);
+      },
+    };
+    return disguise(method, original);
+  }
+  const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+    // A function of this kind may be a constructor to somebody.
+    if (new.target) return Reflect.construct(original, args, new.target === wrapper ? original : new.target);
+    return invoke(this, args, wrapper);
+  };
+  return disguise(wrapper, original);
+}
+
 /** Undoes one replacement. */
 export type Undo = () => void;
+
+/** What is replaced at the moment: a module that is both required and imported is told to us twice. */
+const replaced = new WeakMap<object, Set<PropertyKey>>();
 
 /**
  * Replaces `target[key]`, keeping the property's other traits (enumerable, writable). Returns how to undo it: only where
  * nobody has replaced it again since, for else the later wrapper would be lost. `undefined` where there is no such
- * function, or it cannot be replaced.
+ * function, it cannot be replaced, or it has been already.
  */
 export function replaceMethod(
   target: object,
   key: PropertyKey,
   make: (original: Function) => Function,
 ): Undo | undefined {
+  const keys = replaced.get(target) ?? new Set();
+  if (keys.has(key)) return undefined;
   const descriptor = Object.getOwnPropertyDescriptor(target, key);
   const original = Reflect.get(target, key);
   if (typeof original !== 'function') return undefined;
@@ -45,7 +74,9 @@ export function replaceMethod(
   } else {
     Object.defineProperty(target, key, { ...descriptor, get: () => wrapper });
   }
+  replaced.set(target, keys.add(key));
   return () => {
+    keys.delete(key);
     if (Reflect.get(target, key) !== wrapper) return;
     if (descriptor) Object.defineProperty(target, key, descriptor);
     else Reflect.deleteProperty(target, key);

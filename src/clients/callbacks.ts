@@ -1,4 +1,5 @@
 import { context, type Span, trace } from '@opentelemetry/api';
+import { activeSpan } from '../spans/active.ts';
 import { disguise } from '../wrap.ts';
 import type { Call, CallbackRule } from './define.ts';
 import type { ClientTools } from './tools.ts';
@@ -16,7 +17,7 @@ export function withCallback(tools: ClientTools, call: Call, rule: CallbackRule,
   const { method, args } = call;
   const callback: unknown = args.at(-1);
   if (typeof callback !== 'function' || ours.has(callback)) return args;
-  const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
+  const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
   const section = tools.section(method, 'callback');
 
   const wrapper = function (this: unknown, ...received: unknown[]): unknown {

@@ -32,6 +32,10 @@ export interface SpanRule {
   readonly when?: (call: Call) => boolean;
   /** What ends it: the call's return (default), the promise it returns, or the first call of its callback. */
   readonly ends?: 'return' | 'promise' | 'callback';
+  /** Only the outermost of the client's calls gets a span: those inside it are sections of that. */
+  readonly outermost?: boolean;
+  /** What the span of a failed call tells; default the error's type and message. For clients whose messages quote data. */
+  readonly failure?: (error: unknown) => Attributes;
 }
 
 /** What can be said of anything that runs as a section. */

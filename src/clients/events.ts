@@ -1,4 +1,4 @@
-import { trace } from '@opentelemetry/api';
+import { activeSpan } from '../spans/active.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { runInSpan } from './callbacks.ts';
 import type { Call, EventRule } from './define.ts';
@@ -28,7 +28,7 @@ export function patchEvents(
         if (!this?.listenerCount?.(call.method)) return Reflect.apply(emit, this, args);
         const span = rule.span && tools.startSpan(rule.span, call);
         if (span) return runInSpan(tools, span, () => sections.run(section, span, emit, this, args, wrapper));
-        const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
+        const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
         return sections.run(section, owner, emit, this, args, wrapper);
       } finally {
         if (rule.after) tools.ask(rule.after, call);

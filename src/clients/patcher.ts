@@ -71,7 +71,7 @@ export class Patcher {
           patched = replaced(patch, patched, tools);
           continue;
         }
-        for (const undo of applied(patch, patched, tools)) if (undo) undos.push(undo);
+        for (const undo of applied(patch, withoutNamespace(patched), tools)) if (undo) undos.push(undo);
       } catch (error) {
         warnOnce(`patch ${key}`, `${key} cannot be patched`, error);
       }
@@ -106,3 +106,9 @@ function applied(
 
 const keyOf = (client: ClientDefinition, file: string | undefined): string =>
   file ? `${client.module}/${file}` : client.module;
+
+/** A CommonJS package that is imported: its exports are the namespace's default. */
+function withoutNamespace(exports: unknown): unknown {
+  const namespace = exports as { [Symbol.toStringTag]?: unknown; default?: unknown };
+  return namespace?.[Symbol.toStringTag] === 'Module' ? (namespace.default ?? exports) : exports;
+}

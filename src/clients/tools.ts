@@ -2,13 +2,13 @@ import { context, type Span, SpanStatusCode, type Tracer, trace } from '@opentel
 import { warnOnce } from '../log.ts';
 import type { Section, SectionRecorder } from '../sections/recorder.ts';
 import type { Phase } from '../semconv.ts';
-import { replaceMethod, type Undo } from '../wrap.ts';
+import { activeSpan } from '../spans/active.ts';
+import { disguised, replaceMethod, type Undo } from '../wrap.ts';
 import { withCallback } from './callbacks.ts';
 import type { Call, CallRule, ClientDefinition, SpanRule } from './define.ts';
 import type { WorkStart } from './work-start.ts';
 
-/** The active span, whoever made it. */
-export const activeSpan = (): Span | undefined => trace.getActiveSpan();
+export { activeSpan };
 
 export interface ToolOptions {
   /** `undefined` while loopblame is off: what it has wrapped by then passes straight through. */
@@ -24,6 +24,8 @@ export class ClientTools {
   readonly #options: ToolOptions;
   /** Spans that a callback has ended, before or after its call returned or threw. */
   readonly #endedByCallback = new WeakSet<Span>();
+  /** How many calls with a span of ours are running, one inside the other. */
+  #inSpans = 0;
 
   constructor(client: ClientDefinition, options: ToolOptions) {
     this.#client = client;
@@ -58,29 +60,25 @@ export class ClientTools {
   wrapCall(original: Function, method: string, rule: CallRule): Function {
     const section = this.section(method, rule.phase, rule);
     const { when, callback, keep, since, outermost = false } = rule;
-    const tools = this;
-    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-      // A patched function may be a constructor to somebody.
-      if (new.target) return Reflect.construct(original, args, new.target === wrapper ? original : new.target);
-      const { sections } = tools;
+    return disguised(original, (self, args, wrapper) => {
+      const { sections } = this;
       if (!sections || (outermost && sections.innermost?.system === section.system)) {
-        return Reflect.apply(original, this, args);
+        return Reflect.apply(original, self, args);
       }
-      const call: Call = { method, self: this, args };
-      if (when && !tools.ask(when, call)) return Reflect.apply(original, this, args);
-      const span = rule.span && tools.startSpan(rule.span, call);
+      const call: Call = { method, self, args };
+      if (when && !this.ask(when, call)) return Reflect.apply(original, self, args);
+      const span = rule.span && this.startSpan(rule.span, call);
       const endsByCallback = span && rule.span?.ends === 'callback';
-      const passed = callback ? withCallback(tools, call, callback, endsByCallback ? span : undefined) : args;
+      const passed = callback ? withCallback(this, call, callback, endsByCallback ? span : undefined) : args;
       if (span) {
         const isEndedLater = endsByCallback && passed !== args;
-        return tools.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);
+        return this.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);
       }
-      const owner = rule.owner ? tools.ask(rule.owner, call) : trace.getActiveSpan();
-      const result = sections.run(section, owner, original, this, passed, wrapper, since?.take());
-      if (keep) tools.ask(() => keep(call, owner, false), call);
+      const owner = rule.owner ? this.ask(rule.owner, call) : activeSpan();
+      const result = sections.run(section, owner, original, self, passed, wrapper, since?.take());
+      if (keep) this.ask(() => keep(call, owner, false), call);
       return result;
-    };
-    return wrapper;
+    });
   }
 
   /** A function that notes when it was first called, and does nothing else. */
@@ -105,13 +103,16 @@ export class ClientTools {
     wrapper: Function,
   ): unknown {
     let result: unknown;
+    this.#inSpans++;
     try {
       result = context.with(trace.setSpan(context.active(), span), () =>
         sections.run(section, span, original, call.self, passed, wrapper, rule.since?.take()),
       );
     } catch (error) {
-      if (!this.#endedByCallback.has(span)) this.endSpan(span, error ?? 'thrown');
+      if (!this.#endedByCallback.has(span)) this.endSpan(span, error ?? 'thrown', rule.span);
       throw error;
+    } finally {
+      this.#inSpans--;
     }
     const { keep } = rule;
     if (isEndedLater || (keep && this.ask(() => keep(call, span, true), call))) return result;
@@ -119,7 +120,7 @@ export class ClientTools {
       // A branch of its own: the caller keeps the very promise that the client made.
       result.then(
         () => this.endSpan(span),
-        (error) => this.endSpan(span, error ?? 'rejected'),
+        (error) => this.endSpan(span, error ?? 'rejected', rule.span),
       );
     } else this.endSpan(span);
     return result;
@@ -138,7 +139,8 @@ export class ClientTools {
 
   /** The client's span, where the option `clientSpans` and the rule have one for this call. */
   startSpan(rule: SpanRule, call: Call): Span | undefined {
-    if (!this.clientSpans || (rule.when && !this.ask(rule.when, call))) return undefined;
+    if (!this.clientSpans || (rule.outermost && this.#inSpans > 0)) return undefined;
+    if (rule.when && !this.ask(rule.when, call)) return undefined;
     return this.ask(
       () => this.#options.tracer().startSpan(rule.name(call), { kind: rule.kind, attributes: rule.attributes(call) }),
       call,
@@ -153,14 +155,21 @@ export class ClientTools {
   }
 
   /** Ends a client's span; with an error, as one that failed. */
-  endSpan(span: Span, error?: unknown): void {
-    if (error !== undefined) {
-      const type = error instanceof Error ? ((error as { code?: unknown }).code ?? error.name) : '_OTHER';
-      span.setAttribute('error.type', String(type));
-      span.setStatus({ code: SpanStatusCode.ERROR, ...(error instanceof Error && { message: error.message }) });
-    }
+  endSpan(span: Span, error?: unknown, rule?: SpanRule): void {
+    if (error !== undefined) setFailure(span, error, rule?.failure);
     span.end();
   }
+}
+
+function setFailure(span: Span, error: unknown, describe: SpanRule['failure']): void {
+  if (describe) {
+    span.setAttributes(describe(error));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    return;
+  }
+  const type = error instanceof Error ? ((error as { code?: unknown }).code ?? error.name) : '_OTHER';
+  span.setAttribute('error.type', String(type));
+  span.setStatus({ code: SpanStatusCode.ERROR, ...(error instanceof Error && { message: error.message }) });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

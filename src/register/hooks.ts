@@ -28,7 +28,8 @@ const { registerHooks } = module as { registerHooks?: (hooks: { resolve: unknown
  */
 export function hookImports(names: readonly string[]): void {
   const home = importInTheMiddle();
-  const include = [new RegExp(`^node:(?:${alternatives(names)})$|/node_modules/(?:${alternatives(names)})/`)];
+  const plain = alternatives(names.map((name) => name.replace(/^node:/, '')));
+  const include = [new RegExp(`^node:(?:${plain})$|/node_modules/(?:${plain})/`)];
   const meta = { url: pathToFileURL(join(home, 'hook.mjs')).href };
   const file = join(home, 'create-hook.mjs');
   if (registerHooks) {

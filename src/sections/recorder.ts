@@ -122,6 +122,14 @@ export class SectionRecorder {
     this.#owners[depth] = state;
   }
 
+  /** A span ends in the midst of sections of its own: what they took so far is its, the rest is nobody's. */
+  endOwner(owner: SpanState, at: number): void {
+    for (let depth = 0; depth < this.#depth; depth++) {
+      if (this.#owners[depth] !== owner) continue;
+      this.#addTo(owner, this.#sections[depth]!, this.#starts[depth]!, this.#ownSoFar(depth, at));
+    }
+  }
+
   /** The kind of the innermost section in progress. */
   get innermost(): Section | undefined {
     return this.#depth > 0 ? this.#sections[this.#depth - 1] : undefined;
@@ -139,14 +147,12 @@ export class SectionRecorder {
     if (this.#depth === 0) return this.#runs;
     const open: SectionRun[] = [];
     for (let depth = 0; depth < this.#depth; depth++) {
-      const start = this.#starts[depth]!;
-      const inner = depth + 1 < this.#depth ? at - this.#starts[depth + 1]! : 0;
       open.push({
         section: this.#sections[depth]!,
         owner: this.#owners[depth],
-        start,
+        start: this.#starts[depth]!,
         end: at,
-        own: Math.max(0, at - start - this.#nested[depth]! - inner),
+        own: this.#ownSoFar(depth, at),
         isOutermost: depth === 0,
         runs: 1,
       });
@@ -166,6 +172,12 @@ export class SectionRecorder {
     if (this.#runs.length > 0) this.#runs.length = 0;
   }
 
+  /** Of a section in progress, the time that is its own. */
+  #ownSoFar(depth: number, at: number): number {
+    const inner = depth + 1 < this.#depth ? at - this.#starts[depth + 1]! : 0;
+    return Math.max(0, at - this.#starts[depth]! - this.#nested[depth]! - inner);
+  }
+
   #exit(depth: number, end: number, wrapper: Function): void {
     this.#depth = depth;
     const start = this.#starts[depth]!;
@@ -175,7 +187,7 @@ export class SectionRecorder {
     const section = this.#sections[depth]!;
     const owner = this.#owners[depth];
     this.#owners[depth] = undefined;
-    if (owner) this.#addTo(owner, section, start, own);
+    if (owner && !owner.ended) this.#addTo(owner, section, start, own);
     const run = this.#keep(section, owner, start, end, own, depth === 0);
     if (own >= this.#thresholdMs) this.#listener.onLongSection(run, wrapper);
   }
@@ -188,7 +200,7 @@ export class SectionRecorder {
       sync.count++;
       if (own > sync.maxMs) sync.maxMs = own;
     }
-    if (own < this.#eventMinMs || owner.ended || !owner.span.isRecording()) return;
+    if (own < this.#eventMinMs || !owner.span.isRecording()) return;
     owner.span.addEvent(
       EVENT_SECTION,
       {

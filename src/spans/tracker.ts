@@ -2,6 +2,7 @@ import { context, type Span, type TracerProvider, trace } from '@opentelemetry/a
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
+import { activeSpan } from './active.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {
@@ -58,6 +59,7 @@ export class SpanTracker {
   readonly #states = new WeakMap<object, SpanState>();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
+  #lastStarted: { state: SpanState; parent: Span | undefined } | undefined;
 
   constructor(listener: SpanListener) {
     this.#listener = listener;
@@ -96,11 +98,22 @@ export class SpanTracker {
 
   /** The state of the active span, if there is one that was really started. */
   activeState(): SpanState | undefined {
-    const span = trace.getActiveSpan();
+    const span = activeSpan();
     return span && trace.isSpanContextValid(span.spanContext()) ? this.stateOf(span) : undefined;
   }
 
+  /**
+   * The span that an instrumentation of that scope has just started under the active one, though without making it active
+   * itself: the last span that was started at all, and not yet ended.
+   */
+  startedJustNow(scope: string): Span | undefined {
+    const last = this.#lastStarted;
+    if (last?.state.scope !== scope || last.state.ended || last.parent !== activeSpan()) return undefined;
+    return last.state.span;
+  }
+
   stop(): void {
+    this.#lastStarted = undefined;
     for (const undo of this.#undos.splice(0)) undo();
   }
 
@@ -136,6 +149,7 @@ export class SpanTracker {
       const known = parent && this.#states.get(parent);
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
+      this.#lastStarted = { state, parent };
       this.#listener.onSpanStart(state);
     } catch (error) {
       warnOnce('span', 'a span cannot be followed', error);
