@@ -71,11 +71,14 @@ export class StackReader {
 
   /**
    * The frames that called `above`, innermost first, without those of loopblame and without the first `skip` ones.
-   * Where `above` is not on the stack there are none.
+   * Where `above` is not on the stack there are none, nor while V8 formats a stack.
    */
   frames(above: Function, skip = 0): Frame[] {
     const frames: Frame[] = [];
-    for (const site of this.#sites(above).slice(skip)) {
+    const sites = this.#sites(above);
+    // In the midst of another stack's formatting (by source maps, it may take long) V8 gives text alone.
+    if (!Array.isArray(sites)) return frames;
+    for (const site of sites.slice(skip)) {
       const frame = toFrame(site);
       if (this.#ownFolder === undefined || !frame.file || dirname(frame.file) !== this.#ownFolder) frames.push(frame);
     }
