@@ -1,5 +1,6 @@
 import type { Section, SectionDetails } from '../sections/recorder.ts';
 import { type Frame, type Judgement, userFrame } from '../watchdog/judge.ts';
+import { sampleIntervalMs } from '../watchdog/pace.ts';
 import type { StallEvidence } from '../watchdog/verdict.ts';
 
 /** One sample of the blocked loop. `Owner` is whatever identifies a span; times in ms on the monotonic clock. */
@@ -55,9 +56,8 @@ export interface StallShares<Owner> {
 
 /** A sample later than this waited for native code to end: what is known of its wait is the judgement's alone. */
 export const LATE_SAMPLE_MS = 10;
-/** What follows the last sample belongs to it, up to so many times the distance that samples had. */
-const TAIL_FACTOR = 2;
-const TAIL_MIN_MS = 10;
+/** How far beyond itself a sample speaks for its span: so many of the distances that samples are meant to have. */
+const REACH = 2;
 
 interface Interval {
   readonly from: number;
@@ -156,39 +156,22 @@ export function shareStall<Owner>(
   const outermost = ordered.filter((piece) => piece.isOutermost);
   for (const gap of gaps(stall.from, stall.to, outermost)) {
     const inside = samples.filter((sample) => sample.at > gap.from && sample.at <= gap.to);
-    let at = gap.from + unknownHead(gap, inside);
-    unknownMs += at - gap.from;
-    let distance = 0;
-    for (let i = 0; i < inside.length; i++) {
-      const sample = inside[i]!;
-      const isLate = sample.at - sample.postedAt > LATE_SAMPLE_MS;
-      const next = inside[i + 1];
-      // Between two spans the border lies anywhere between their samples: in the middle, then.
-      const to =
-        next && next.owner !== sample.owner && next.judgement.span && next.at - next.postedAt <= LATE_SAMPLE_MS
-          ? border(sample, next, startOf)
-          : sample.at;
-      const ms = to - at;
-      if (sample.judgement.span) {
-        const begun = sample.owner === undefined ? at : Math.max(at, Math.min(to, startOf(sample.owner)));
-        unknownMs += begun - at;
+    for (const part of partsOf(gap, stall.from, inside, startOf)) {
+      const { sample, from, to } = part;
+      if (!sample) unknownMs += to - from;
+      else if (!sample.judgement.span) pooledMs += to - from;
+      else {
+        const begun = sample.owner === undefined ? from : Math.max(from, Math.min(to, startOf(sample.owner)));
+        unknownMs += begun - from;
         const share = ledger.add(sample.owner, sample.judgement.code, to - begun, begun, to);
         share.pieces++;
         seeCode(share, sample.judgement.code, sample.frames, to - begun);
-        callbacks.add(sample.callback);
-      } else if (isLate) unknownMs += ms;
-      else {
-        pooledMs += ms;
-        fresh++;
       }
-      distance = Math.max(distance, sample.at - at);
-      at = to;
     }
-    const last = inside.at(-1);
-    const tail = gap.to - at;
-    if (last?.judgement.span && tail <= Math.max(TAIL_MIN_MS, TAIL_FACTOR * distance)) {
-      ledger.add(last.owner, last.judgement.code, tail, at, gap.to);
-    } else unknownMs += tail;
+    for (const sample of inside) {
+      if (sample.judgement.span) callbacks.add(sample.callback);
+      else if (!isLate(sample)) fresh++;
+    }
   }
 
   const shares = [...ledger.shares.values()];
@@ -241,29 +224,76 @@ function ownersOf<Owner>(
   return [...owned].map(([owner, time]) => ({ owner, ms: (ms * time) / total }));
 }
 
-/**
- * How much of a gap lies before anything that its first samples prove. They prove their own run: one operation from the
- * first one's posting to the last one that saw the same span. Before it that span may have held the loop for as long
- * again, but no longer: else one sample of a turn made of many short callbacks would give it to whoever it met.
- */
-function unknownHead<Owner>(gap: Interval, inside: readonly Sample<Owner>[]): number {
-  const first = inside[0];
-  if (!first) return 0;
-  const head = Math.max(0, first.postedAt - gap.from);
-  if (!first.judgement.span) return head;
-  let last = first;
-  for (const sample of inside) {
-    if (!sample.judgement.span || sample.owner !== first.owner) break;
-    last = sample;
-  }
-  return Math.max(0, head - (last.at - first.postedAt));
+/** A part of a gap, and the sample that speaks for it: by itself, or, if it proves nothing, for a resume point. */
+interface Part<Owner> extends Interval {
+  readonly sample: Sample<Owner> | undefined;
 }
 
-/** Where one span's time ends and the next one's begins. */
-function border<Owner>(sample: Sample<Owner>, next: Sample<Owner>, startOf: StartOf<Owner>): number {
-  const begun = next.owner === undefined ? 0 : startOf(next.owner);
-  if (begun > sample.at && begun < next.at) return begun;
-  return (sample.at + next.at) / 2;
+const isLate = <Owner>(sample: Sample<Owner>): boolean => sample.at - sample.postedAt > LATE_SAMPLE_MS;
+const isProof = <Owner>(sample: Sample<Owner>): boolean => sample.judgement.span;
+/** A late sample that proves nothing is one operation's whole wait, and nobody knows whose. */
+const speaker = <Owner>(sample: Sample<Owner>): Sample<Owner> | undefined =>
+  isProof(sample) || !isLate(sample) ? sample : undefined;
+
+/** Cuts a gap into parts by the samples taken in it. A thread that was late leaves holes: they are nobody's. */
+function partsOf<Owner>(
+  gap: Interval,
+  stallFrom: number,
+  samples: readonly Sample<Owner>[],
+  startOf: StartOf<Owner>,
+): Part<Owner>[] {
+  const parts: Part<Owner>[] = [];
+  const add = (from: number, to: number, sample: Sample<Owner> | undefined): void => {
+    if (to > from) parts.push({ from, to, sample });
+  };
+  const reachAt = (at: number): number => REACH * sampleIntervalMs(at - stallFrom);
+
+  const first = samples[0];
+  if (!first) {
+    add(gap.from, gap.to, undefined);
+    return parts;
+  }
+  let at = Math.max(gap.from, first.postedAt - provenRun(samples));
+  add(gap.from, at, undefined);
+  let before: Sample<Owner> | undefined;
+  for (const sample of samples) {
+    const posted = Math.max(at, sample.postedAt);
+    if (!before || (isProof(before) && isProof(sample) && before.owner === sample.owner)) add(at, posted, sample);
+    else {
+      // Between two speakers the border lies anywhere between their samples: in the middle, or where the second began.
+      const begun = isProof(sample) && sample.owner !== undefined ? startOf(sample.owner) : 0;
+      const middle = begun > at && begun < posted ? begun : (at + posted) / 2;
+      const reach = Math.min(reachAt(at), reachAt(posted)) / 2;
+      const left = Math.min(middle, at + reach);
+      const right = Math.max(middle, posted - reach);
+      add(at, left, speaker(before));
+      add(left, right, undefined);
+      add(right, posted, speaker(sample));
+    }
+    add(posted, sample.at, speaker(sample));
+    at = Math.max(at, sample.at);
+    before = sample;
+  }
+  const end = Math.min(gap.to, at + reachAt(at));
+  add(at, end, before && speaker(before));
+  add(end, gap.to, undefined);
+  return parts;
+}
+
+/**
+ * For how long the first samples prove one run: from the first one's posting to the last one that saw the same span.
+ * Before it that span may have held the loop for as long again, but no longer: else one sample of a turn made of many
+ * short callbacks would give all that was before it to whoever it met.
+ */
+function provenRun<Owner>(samples: readonly Sample<Owner>[]): number {
+  const first = samples[0];
+  if (!first || !isProof(first)) return 0;
+  let last = first;
+  for (const sample of samples) {
+    if (!isProof(sample) || sample.owner !== first.owner) break;
+    last = sample;
+  }
+  return last.at - first.postedAt;
 }
 
 function seeCode<Owner>(share: Share<Owner>, code: Frame | undefined, stack: readonly Frame[], ms: number): void {

@@ -48,6 +48,8 @@ const AFTER_HOOKS = new Set([
   'emitHook',
 ]);
 
+/** V8 names a method with its receiver's type: `process.processTimers`. */
+const bareName = (frame: Frame): string => frame.functionName.replace(/.*\./, '');
 const isInternal = (frame: Frame): boolean => frame.file === '' || frame.file.startsWith('node:');
 const isDependency = (frame: Frame): boolean => /[\\/]node_modules[\\/]/.test(frame.file);
 
@@ -56,7 +58,7 @@ const isDependency = (frame: Frame): boolean => /[\\/]node_modules[\\/]/.test(fr
  * start, give or take the function's name (31 of 31 function syntaxes; a false hit only makes the answer more careful).
  */
 function standsAtEntry(frame: Frame): boolean {
-  const name = frame.functionName.replace(/.*\./, '').length;
+  const name = bareName(frame).length;
   return (
     frame.line === frame.enclosingLine &&
     frame.column >= frame.enclosingColumn &&
@@ -80,10 +82,10 @@ export function judge(sampled: readonly Frame[]): Judgement {
   const top = frames[0];
   if (!top) return { span: false, code: undefined, why: 'empty' };
   const open = standsAtEntry(top) ? frames.slice(1) : frames;
-  const real = open.filter((frame) => !(isInternal(frame) && DISPATCHERS.has(frame.functionName)));
+  const real = open.filter((frame) => !(isInternal(frame) && DISPATCHERS.has(bareName(frame))));
   const code = userFrame(real);
   if (code) return { span: true, code, why: 'encloses' };
   if (real.length > 0) return { span: true, code: undefined, why: 'internal-encloses' };
-  if (isInternal(top) && AFTER_HOOKS.has(top.functionName)) return { span: true, code: undefined, why: 'after-hook' };
+  if (isInternal(top) && AFTER_HOOKS.has(bareName(top))) return { span: true, code: undefined, why: 'after-hook' };
   return { span: false, code: undefined, why: 'dispatcher' };
 }

@@ -75,7 +75,7 @@ export function systemCallOf(file: ProcFile): SystemCall {
 
 /** Whether a thread sleeps in one of these epoll descriptors. */
 export function sleepsIn(epollFds: readonly number[], call: SystemCall): boolean {
-  return systemCalls !== undefined && systemCalls.epoll.includes(call.number) && epollFds.includes(call.argument);
+  return systemCalls?.epoll.includes(call.number) === true && epollFds.includes(call.argument);
 }
 
 /** Whether a thread waits for another one. */

@@ -7,6 +7,7 @@ import type { Session } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { Float, Int, sharedState, type ThreadData } from './layout.ts';
+import { sampleIntervalMs } from './pace.ts';
 import { ProcFile, schedTimes, sleepsIn, systemCallOf, taskFile, waitsForThread } from './thread-state.ts';
 
 const data = workerData as ThreadData;
@@ -44,9 +45,6 @@ let idleAt = 0;
 let busyAt = 0;
 let ownQueue = schedTimes(ownSched)?.queue ?? 0;
 let ownQueueAt = now();
-
-/** Samples are dense at first, where they tell the most, and thin out. */
-const sampleIntervalMs = (stuckMs: number): number => (stuckMs < 100 ? 5 : stuckMs < 1000 ? 20 : 100);
 
 function closeSession(): void {
   if (!session || samplePending) return;

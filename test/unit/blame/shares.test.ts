@@ -216,3 +216,12 @@ test("a callback's function is what samples saw, not the client that has called 
   const encoded = shareStall({ from: 0, to: 50 }, [{ ...piece(0, 50, 'a'), details }], [], everAt());
   assert.equal(encoded.shares[0]?.code?.functionName, 'client');
 });
+
+test("what a late thread left unseen is nobody's, neither before a sample nor behind it", () => {
+  // the native call's own sample proves nothing, and the next one meets the innocent request behind it
+  const posted = shareStall({ from: 0, to: 100 }, [], [unproven(90, 'innocent', 85), sample(92, 'innocent')], everAt());
+  assert.ok(msOf(posted, 'innocent') < 20, `${msOf(posted, 'innocent')}`);
+  const early = shareStall({ from: 0, to: 120 }, [], [sample(20, 'early'), sample(110, 'late')], everAt());
+  assert.ok(msOf(early, 'early') < 20, `${msOf(early, 'early')}`);
+  assert.ok(msOf(early, 'late') < 20, `${msOf(early, 'late')}`);
+});

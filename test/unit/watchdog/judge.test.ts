@@ -35,6 +35,7 @@ test('a just-entered function did not contain the native call: what is below it 
 test('an empty stack and dispatchers alone prove nothing', () => {
   assert.equal(judge([]).span, false);
   assert.equal(judge([dispatcher]).span, false);
+  assert.equal(judge([frame('process.processTimers', 'node:internal/timers')]).span, false);
   assert.equal(
     judge([frame('listOnTimeout', 'node:internal/timers'), frame('processTimers', 'node:internal/timers')]).span,
     false,
