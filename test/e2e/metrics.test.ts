@@ -4,6 +4,7 @@ import { nodes, type TestNode } from '../support/nodes.ts';
 import type { HistogramPoint, NumberPoint } from '../support/otlp.ts';
 import { runProgram } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { retry } from '../support/retry.ts';
 
 async function run(
   node: TestNode,
@@ -42,28 +43,29 @@ for (const node of nodes) {
       const idle = readings.filter((point) => point.timeMs > idleUntil - 600 && point.timeMs < idleUntil);
       assert.ok(idle.length >= 2, `${idle.length} readings while idle`);
       const best = Math.min(...idle.map((point) => point.value));
-      assert.ok(best < 0.005, `idle: ${best} s`);
+      assert.ok(best * 1e3 < ms / 10, `idle: ${best} s, against a block of ${ms} ms`);
       const after = readings.find((point) => point.timeMs >= blockedUntil - 5);
       assert.ok(after, 'a reading after the block');
       assert.ok(Math.abs(after.value * 1e3 - ms) < 0.25 * ms, `${after.value} s of ${ms} ms`);
     });
 
-    test('blocks by a span that has ended, and by none, are counted with their function', async () => {
-      const { truth, receiver } = await run(node, 'nobody');
-      const [{ endedId, endedMs, noneMs }] = truth;
-      const ended = receiver.spans.find((span) => span.spanId === endedId);
-      assert.ok(ended);
-      assert.equal(ended.attributes['event_loop.blocked'], undefined);
-      // on a machine that is short of CPUs, a stall may be counted as starved, which names no function
-      const all = lastHistograms(receiver);
-      assert.ok(
-        all.some((point) => point.attributes['code.function.name'] === 'busy'),
-        JSON.stringify(all),
-      );
-      const sum = all.reduce((total, point) => total + (point.sum ?? 0), 0) * 1e3;
-      const truthMs = endedMs + noneMs;
-      assert.ok(sum > 0.75 * truthMs, `${sum} of ${truthMs} ms`);
-    });
+    test('blocks by a span that has ended, and by none, are counted with their function', () =>
+      retry(3, async () => {
+        const { truth, receiver } = await run(node, 'nobody');
+        const [{ endedId, endedMs, noneMs }] = truth;
+        const ended = receiver.spans.find((span) => span.spanId === endedId);
+        assert.ok(ended);
+        assert.equal(ended.attributes['event_loop.blocked'], undefined);
+        // on a machine that is short of CPUs, a stall may be counted as starved, which names no function
+        const all = lastHistograms(receiver);
+        assert.ok(
+          all.some((point) => point.attributes['code.function.name'] === 'busy'),
+          JSON.stringify(all),
+        );
+        const sum = all.reduce((total, point) => total + (point.sum ?? 0), 0) * 1e3;
+        const truthMs = endedMs + noneMs;
+        assert.ok(sum > 0.75 * truthMs, `${sum} of ${truthMs} ms`);
+      }));
 
     for (const sampler of ['always_on', 'always_off']) {
       test(`spans are counted by whether they blocked, with the sampler ${sampler}`, async () => {
