@@ -151,7 +151,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     let judgement: Judgement;
     if (section && section.start <= postedAt) {
       // The section was open during the whole wait, whatever native code it is in.
-      owner = section.owner;
+      // A callback's code may have a span of its own by now.
+      owner = (section.section.phase === 'callback' ? this.spans.activeState() : undefined) ?? section.owner;
       judgement = { span: true, code: userFrame(frames), why: 'encloses' };
     } else {
       owner = this.spans.activeState();
