@@ -39,10 +39,10 @@ export async function run(say, { modes = ['blocking', 'fixed'], routes = allRout
     const { port } = await service.ready();
     measured[mode] = [];
     for (const { route } of routes) {
-      const seconds = settings.seconds[mode];
-      say(`${mode}: ${settings.connections} connections ask for ${route}, for ${seconds} s`);
+      say(`${mode}: ${settings.connections} connections ask for ${route}, for ${settings.seconds} s`);
       await service.ask('begin');
-      const seen = await load({ port, route, seconds });
+      await collector.ask('take');
+      const seen = await load({ port, route, seconds: settings.seconds });
       say(`${mode}: waiting until ${route} has answered everyone and told its spans`);
       const workers = await service.ask('settle');
       measured[mode].push({ route, ...seen, workers, spans: await collector.ask('take') });

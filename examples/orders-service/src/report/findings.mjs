@@ -1,6 +1,9 @@
 /** From what was measured, and the spans that arrived, to what there is to say about it. Pure. */
 import { isBlocked, othersDuring, overlapMs, placeOf, requestsByProcess, stretchesOf, tracesOf } from './spans.mjs';
 
+/** Of all the time that others lost. */
+const WORTH_TELLING = 0.02;
+
 /**
  * @param {Record<string, object[]>} modes what run() returned: by mode, one entry a route
  * @param {string} home the folder that file paths are shown relative to
@@ -12,6 +15,16 @@ export function findings(modes, home) {
       .flatMap(([mode, runs]) => culprits(mode, runs, home))
       .sort((a, b) => b.othersLostSeconds - a.othersLostSeconds),
   };
+}
+
+/**
+ * The culprits of a run that explain it. On a machine with other things to do any code is held up for some milliseconds
+ * now and then: true, counted, and not what one should read first.
+ */
+export function mainCulprits(culprits, mode) {
+  const all = culprits.filter((culprit) => culprit.mode === mode);
+  const lost = sum(all.map((culprit) => culprit.othersLostSeconds));
+  return all.filter((culprit) => culprit.othersLostSeconds >= lost * WORTH_TELLING);
 }
 
 function summary({ route, spans, workers, requestsPerSecond, p50Ms, p99Ms, failedRequests }) {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { renderToStaticMarkup } from 'preact-render-to-string';
+import { mainCulprits } from './findings.mjs';
 import * as format from './format.mjs';
 import { html, TracePicture, WorkerPicture } from './pictures.mjs';
 import { traceScene, workerScene } from './scenes.mjs';
@@ -40,7 +41,7 @@ export function page(found, modes, { settings, home }) {
 
 function Page({ found, modes, settings, home }) {
   const { blocking, fixed } = found.modes;
-  const guilty = found.culprits.filter((culprit) => culprit.mode === 'blocking');
+  const guilty = mainCulprits(found.culprits, 'blocking');
   return html`
     <main>
       <h1>${settings.workers} workers, ${format.count(blocking[0].servedAtATime)} requests at a time, ${format.percent(blocking[0].cpuPercent)} CPU</h1>
@@ -173,7 +174,7 @@ function Worker({ blocking, fixed }) {
 
 const pageStyle = `
   body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', sans-serif; }
-  main { max-width: 1080px; margin: 0 auto; padding: 40px 20px 80px; }
+  main { max-width: 980px; margin: 0 auto; padding: 40px 20px 80px; }
   h1 { font-size: 30px; line-height: 1.2; margin: 0 0 12px; }
   h2 { font-size: 21px; margin: 48px 0 6px; }
   h3 { font-size: 15px; margin: 0 0 10px; }

@@ -6,8 +6,8 @@ import * as format from './format.mjs';
 
 export const html = htm.bind(h);
 
-const WIDTH = 1080;
-const LABELS = 268;
+const WIDTH = 940;
+const LABELS = 236;
 const ROW = 26;
 const VICTIM = 15;
 const AXIS = 30;
@@ -15,7 +15,9 @@ const AXIS = 30;
 /** One trace as a waterfall, the stretch that held the loop in red, and below it who stood still meanwhile. */
 export function TracePicture({ scene, children }) {
   const { view, stretch, place, rows, victims, moreVictims } = scene;
-  const x = scaleLinear([view.startMs, view.endMs], [LABELS, WIDTH - 16]);
+  const x = scaleLinear()
+    .domain([view.startMs, view.endMs])
+    .rangeRound([LABELS, WIDTH - 16]);
   const band = clip(stretch, view);
   const note = 58;
   const victimsTop = AXIS + rows.length * ROW + note + 22;
@@ -34,7 +36,7 @@ export function TracePicture({ scene, children }) {
         ({ span, depth, isCulprit }, i) => html`
           <g transform="translate(0 ${AXIS + i * ROW})">
             <title>${span.name}: ${format.milliseconds(span.endMs - span.startMs)}</title>
-            <text class=${isCulprit ? 'held-text' : ''} x=${12 + depth * 14} y="17">${shorten(span.name, 34 - depth * 2)}</text>
+            <text class=${isCulprit ? 'held-text' : undefined} x=${12 + depth * 14} y="17">${shorten(span.name, 30 - depth * 2)}</text>
             <${Bar} class=${i === 0 ? 'open' : 'work'} x=${x} span=${clip(span, view)} y="5" height="16" />
             ${isCulprit && html`<${Bar} class="held" x=${x} span=${band} y="5" height="16" />`}
             <text class="small muted" ...${besides(x, clip(span, view))} y="17">${isCulprit || i === 0 ? '' : format.milliseconds(span.endMs - span.startMs)}</text>
@@ -103,10 +105,12 @@ export function WorkerPicture({ scene, look }) {
 }
 
 function Axis({ x, view, zeroMs, bottom }) {
-  const ticks = scaleLinear([view.startMs - zeroMs, view.endMs - zeroMs], x.range());
+  const ticks = scaleLinear()
+    .domain([view.startMs - zeroMs, view.endMs - zeroMs])
+    .rangeRound(x.range());
   return html`
     <g>
-      ${ticks.ticks(8).map(
+      ${ticks.ticks(7).map(
         (tick) => html`
           <line class="rule" x1=${ticks(tick)} x2=${ticks(tick)} y1=${AXIS - 4} y2=${bottom} />
           <text class="small muted" text-anchor="middle" x=${ticks(tick)} y=${AXIS - 11}>${format.milliseconds(tick)}</text>

@@ -16,7 +16,7 @@ const VICTIMS_SHOWN = 9;
  * One trace with a blocked stretch, and the other requests of the process that stood still meanwhile.
  *
  * Under load most requests first wait for a dozen others, and their own stretch is a sliver at the end. The one chosen
- * waited least, so that its stretch can be seen, but made hardly fewer others wait than is usual.
+ * shows both: a stretch that fills much of the trace, and many that it made wait.
  */
 export function traceScene(run, home) {
   const requests = requestsByProcess(run.spans);
@@ -25,15 +25,14 @@ export function traceScene(run, home) {
     const spans = traces.get(culprit.traceId);
     const request = spans.find(isRequest);
     const stretch = stretchesOf(culprit).at(-1);
-    if (!stretch || request?.attributes['http.response.status_code'] !== 200) return [];
+    // Of a client that has gone away the request's span ends early, and its handler goes on.
+    if (!stretch || !request || request.endMs < stretch.endMs) return [];
     const victims = othersDuring(stretch, requests.get(culprit.pid));
     return [{ culprit, spans, request, stretch, victims }];
   });
   if (candidates.length === 0) return undefined;
-  const typical = candidates.map(({ victims }) => victims.length).sort((a, b) => a - b)[candidates.length >> 1];
-  const { culprit, spans, request, stretch, victims } = candidates
-    .filter((candidate) => candidate.victims.length >= typical * 0.75)
-    .sort((a, b) => lengthOf(a.request) - lengthOf(b.request))[0];
+  const tells = ({ request, stretch, victims }) => (victims.length * lengthOf(stretch)) / lengthOf(request);
+  const { culprit, spans, request, stretch, victims } = candidates.sort((a, b) => tells(b) - tells(a))[0];
 
   const margin = lengthOf(request) * 0.04;
   const view = { startMs: request.startMs - margin, endMs: request.endMs + margin };

@@ -1,9 +1,7 @@
 import Table from 'cli-table3';
 import color from 'picocolors';
+import { mainCulprits } from './findings.mjs';
 import * as format from './format.mjs';
-
-/** The culprits that the table has room for: the dearest. */
-const SHOWN = 5;
 
 /** What a mode's numbers look like, one a row. */
 const rows = [
@@ -27,22 +25,25 @@ export function terminal({ modes, culprits }) {
     ),
     '',
     color.bold('Who held the loop in the blocking run, as loopblame tells it in the traces'),
-    blame(culprits.filter((culprit) => culprit.mode === 'blocking')),
-    remainder(modes.fixed, culprits),
+    blame(mainCulprits(culprits, 'blocking')),
+    ...remainder(modes, culprits).map(color.gray),
   ].join('\n');
 }
 
-/** A machine with other things to do blocks a loop now and then for reasons that are in no code: rare, and not the story. */
-function remainder(fixed, culprits) {
-  const blocked = fixed.reduce((total, row) => total + row.blockedSpans, 0);
-  const spans = fixed.reduce((total, row) => total + row.spans, 0);
-  const places = new Set(culprits.filter((culprit) => culprit.mode === 'blocking').map(place));
+function remainder(modes, culprits) {
+  const main = mainCulprits(culprits, 'blocking');
+  const lines = [];
+  const others = culprits.filter((culprit) => culprit.mode === 'blocking').length - main.length;
+  if (others > 0) lines.push(`And ${others} more that cost the others next to nothing: out/result.json has them.`);
+  const [spans, blocked] = ['spans', 'blockedSpans'].map((key) => modes.fixed.reduce((sum, row) => sum + row[key], 0));
+  const places = new Set(main.map(place));
   const again = culprits.filter((culprit) => culprit.mode === 'fixed' && places.has(place(culprit)));
-  return color.gray(
+  lines.push(
     `In the fixed run ${blocked === 0 ? 'none' : format.count(blocked)} of ${format.count(spans)} spans held the loop${
       blocked === 0 ? '' : `, ${again.length === 0 ? 'none' : again.length} of them at these places`
     }.`,
   );
+  return lines;
 }
 
 function comparison({ blocking, fixed }) {
@@ -61,13 +62,12 @@ function comparison({ blocking, fixed }) {
 
 function blame(culprits) {
   if (culprits.length === 0) return 'Nobody: no span is marked.';
-  const shown = culprits.slice(0, SHOWN);
   const table = new Table({
     ...plain,
     head: ['where', 'call, span, cause', 'times', 'worst', 'others who\nstood still'].map(color.bold),
     colAligns: ['left', 'left', 'right', 'right', 'right'],
   });
-  for (const culprit of shown) {
+  for (const culprit of culprits) {
     table.push([
       `${color.bold(culprit.function ?? 'unknown')}\n${place(culprit)}`,
       `${culprit.section ?? color.gray('no client call')}\n${color.gray(culprit.span)}\n${culprit.cause}`,
@@ -76,8 +76,7 @@ function blame(culprits) {
       `${format.count(culprit.othersMedian)} each time\n${color.gray(`${format.seconds(culprit.othersLostSeconds)} in all`)}`,
     ]);
   }
-  const rest = culprits.length - shown.length;
-  return rest > 0 ? `${table}\n${color.gray(`and ${rest} more that cost the others less`)}` : table.toString();
+  return table.toString();
 }
 
 function place({ file, line }) {

@@ -19,12 +19,20 @@ attach(
     return { port: app.server.address().port };
   },
   {
-    begin: () => meter.begin(),
+    /** What came before, warming up among it, is exported by then, and not part of what is measured. */
+    async begin() {
+      await flush();
+      return meter.begin();
+    },
     /** Waits until every request is answered and every span of theirs is exported, and says how the loop fared. */
     async settle() {
       const measured = await meter.settle();
-      await trace.getTracerProvider().getDelegate().forceFlush();
+      await flush();
       return measured;
     },
   },
 );
+
+function flush() {
+  return trace.getTracerProvider().getDelegate().forceFlush();
+}
