@@ -10,13 +10,19 @@ export const out = fileURLToPath(new URL('../out/', import.meta.url));
 /** Every process that has to be gone when this one goes, the workers of a service among them. */
 const alive = new Map();
 
+const trouble = deferred();
+trouble.promise.catch(() => {});
+
+/** Rejects as soon as any child fails, whoever is waiting for what at that moment. */
+export const childFailure = trouble.promise;
+
 export class Child {
   #process;
   #name;
   #asked = 0;
   #questions = new Map();
   #ready = deferred();
-  #failed = deferred();
+  #isEnding = false;
   #gone = deferred();
 
   /**
@@ -42,17 +48,17 @@ export class Child {
     this.#process.once('exit', (code, signal) => {
       alive.delete(this.#process.pid);
       const how = signal ? `by ${signal}` : `with exit code ${code}`;
-      this.#failed.reject(new Unable(`The demo's ${name} ended unexpectedly ${how}: out/${name}.log says why.`));
+      if (!this.#isEnding) {
+        trouble.reject(new Unable(`The demo's ${name} ended unexpectedly ${how}: out/${name}.log may say why.`));
+      }
       this.#gone.resolve();
     });
-    // whoever waits for an answer hears of it; where nobody waits it is no unhandled rejection
-    this.#failed.promise.catch(() => {});
     alive.set(this.#process.pid, this);
   }
 
   /** Resolves with what the child says of itself when it is ready. */
   ready() {
-    return Promise.race([this.#ready.promise, this.#failed.promise]);
+    return this.#ready.promise;
   }
 
   /** Asks by name; resolves with the answer. */
@@ -61,17 +67,18 @@ export class Child {
     const answer = deferred();
     this.#questions.set(id, answer);
     this.#process.send({ question, id, ...message });
-    return Promise.race([answer.promise, this.#failed.promise]);
+    return answer.promise;
   }
 
   async end() {
+    this.#isEnding = true;
     for (const [pid, owner] of alive) if (owner === this) kill(pid);
     await this.#gone.promise;
   }
 
   #hear(message) {
     if (message.ready) this.#ready.resolve(message.ready);
-    if (message.failed) this.#failed.reject(this.#failure(message.failed));
+    if (message.failed) trouble.reject(this.#failure(message.failed));
     for (const pid of message.started ?? []) alive.set(pid, this);
     this.#questions.get(message.id)?.resolve(message.answer);
     this.#questions.delete(message.id);

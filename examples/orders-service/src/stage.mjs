@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import ora from 'ora';
-import { endAll } from './children.mjs';
+import { childFailure, endAll } from './children.mjs';
 import { loadNativeClient } from './native-client.mjs';
 import { Unable } from './unable.mjs';
 
@@ -25,7 +25,7 @@ export async function stage(play) {
     checkLoopblame();
     loadNativeClient();
     await checkPort(process.env.PORT);
-    const text = await play(progress.say);
+    const text = await Promise.race([play(progress.say), childFailure]);
     progress.done();
     console.log(`\n${text}`);
     process.exit();

@@ -20,6 +20,7 @@ const plain = { style: { head: [], border: color.isColorSupported ? ['gray'] : [
 export function terminal({ modes, culprits }) {
   return [
     comparison(modes),
+    ...failures(modes).map(color.red),
     color.gray(
       'Served at a time: requests whose write was on its way to Kafka and back at one moment, all workers together.',
     ),
@@ -28,6 +29,14 @@ export function terminal({ modes, culprits }) {
     blame(mainCulprits(culprits, 'blocking')),
     ...remainder(modes, culprits).map(color.gray),
   ].join('\n');
+}
+
+/** So that no number is taken for what it is not. */
+function failures(modes) {
+  return Object.entries(modes)
+    .flatMap(([mode, rows]) => rows.map((row) => ({ mode, ...row })))
+    .filter(({ failed }) => failed > 0)
+    .map(({ mode, route, failed }) => `${format.count(failed)} requests or writes failed: ${route}, ${mode}.`);
 }
 
 function remainder(modes, culprits) {

@@ -1,10 +1,8 @@
 /** The service's first process: starts the workers, passes questions on to them, and ends them. */
 import cluster from 'node:cluster';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { attach } from '../child.mjs';
 import { settings } from '../settings.mjs';
-import { Unable } from '../unable.mjs';
 
 const workers = [];
 
@@ -34,24 +32,20 @@ process.on('exit', () => {
   for (const worker of workers) worker.process.kill('SIGKILL');
 });
 
-async function ready(worker) {
-  const exited = once(worker, 'exit').then(([code, signal]) => {
-    throw new Unable(
-      `Worker ${worker.id} of the service ended unexpectedly (${signal ?? code}): out/service-*.log says why.`,
-    );
-  });
-  exited.catch((error) => {
-    // also while no one waits for it: a run on three workers would be another story
-    if (!worker.exitedAfterDisconnect) process.send({ failed: { sentence: error.message } });
-  });
-  const said = new Promise((resolve, reject) => {
-    worker.on('message', ({ ready, failed }) => {
-      if (ready) resolve(ready);
-      if (failed?.sentence) reject(new Unable(failed.sentence));
-      else if (failed) reject(Object.assign(new Error(), { stack: failed.stack }));
+/** Resolves when the worker is ready. A run that goes on with three workers would be another story: whatever fails is told. */
+function ready(worker) {
+  worker.once('exit', (code, signal) => {
+    const how = signal ? `by ${signal}` : `with exit code ${code}`;
+    process.send({
+      failed: { sentence: `A worker of the service ended unexpectedly ${how}: its log in out/ may say why.` },
     });
   });
-  return Promise.race([said, exited]);
+  return new Promise((resolve) => {
+    worker.on('message', (message) => {
+      if (message.failed) process.send(message);
+      if (message.ready) resolve(message.ready);
+    });
+  });
 }
 
 let asked = 0;
