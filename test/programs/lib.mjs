@@ -10,6 +10,15 @@ export function busy(ms) {
   while (performance.now() < end);
 }
 
+/** Holds the loop until the process has used so much CPU time: it is as much work on a machine that does other things. */
+export function burn(ms) {
+  const start = process.cpuUsage();
+  for (;;) {
+    const { user, system } = process.cpuUsage(start);
+    if (user + system >= ms * 1e3) return;
+  }
+}
+
 /** Runs `fn` in a span of that name; gives the span's id. */
 export async function inSpan(name, fn, options = {}) {
   return tracer.startActiveSpan(name, options, async (span) => {

@@ -1,12 +1,14 @@
 // node-rdkafka's own calls, callbacks and events in spans, as `BROKERS=… node node-rdkafka.mjs SCENARIO`.
 import { SpanKind } from '@opentelemetry/api';
 import rdkafka from 'node-rdkafka';
-import { busy, inSpan, sleep, timed, truth } from './lib.mjs';
+import { burn, inSpan, sleep, timed, truth } from './lib.mjs';
 
 const { HighLevelProducer, KafkaConsumer, Producer } = rdkafka;
 const topic = 'orders';
 const group = `program-${process.pid}`;
-const BUSY_MS = 80;
+const BURN_MS = 60;
+/** How many messages a scenario is about. */
+const COUNT = 3;
 
 const connect = (client) =>
   new Promise((resolve, reject) => client.connect({ timeout: 20_000 }, (error) => (error ? reject(error) : resolve())));
@@ -27,8 +29,32 @@ async function openConsumer({ partition = 0, offset = 0 } = {}) {
   return consumer;
 }
 
-const produced = (producer, partition, opaque) =>
-  producer.produce(topic, partition, Buffer.from('secret body'), 'secret key', null, opaque, [{ h: 'secret header' }]);
+/** Batch by batch: a consumer whose messages flow crashes or hangs now and then when it disconnects. */
+function keepConsuming(consumer) {
+  let goesOn = true;
+  const next = () => {
+    if (goesOn) consumer.consume(COUNT, next);
+  };
+  next();
+  return () => {
+    goesOn = false;
+  };
+}
+
+function produce(producer, partition, opaque) {
+  const headers = [{ h: 'secret header' }];
+  return producer.produce(topic, partition, Buffer.from('secret body'), 'secret key', null, opaque, headers);
+}
+
+async function produceSome(partition) {
+  const producer = await openProducer({ dr_cb: true });
+  producer.setPollInterval(10);
+  let left = COUNT;
+  const done = new Promise((resolve) => producer.on('delivery-report', () => --left === 0 && resolve()));
+  for (let i = 0; i < COUNT; i++) produce(producer, partition);
+  await done;
+  await disconnect(producer);
+}
 
 const scenarios = {
   /** Waits for the broker on the loop's thread. */
@@ -58,30 +84,41 @@ const scenarios = {
     await disconnect(consumer);
   },
 
-  /** What the reports of messages do is their producers' time, where the report names the message. */
-  async 'delivery-report'() {
-    const producer = await openProducer({ dr_cb: true });
-    producer.setPollInterval(20);
-    const reports = [];
-    producer.on('delivery-report', function onReport(_error, report) {
-      const ms = report.opaque?.slow ? timed(() => busy(BUSY_MS)) : 0;
-      reports.push({ name: report.opaque?.name, partition: report.partition, offset: report.offset, ms });
-    });
-    const opaques = [{ name: 'slow', slow: true }, { name: 'quick' }, undefined, shared, shared];
+  /** A consumer through which messages have flowed ends its thread on the loop's. */
+  async disconnect() {
+    const consumer = await openConsumer();
+    consumer.consume();
+    await new Promise((resolve) => consumer.once('data', resolve));
+    let ms;
     const spanId = await request(async () => {
-      for (const [i, opaque] of opaques.entries()) produced(producer, i % 4, opaque);
+      await sleep(300);
+      ms = timed(function leave() {
+        consumer.disconnect();
+      });
     });
-    while (reports.length < opaques.length) await sleep(20);
-    truth({ spanId, reports });
-    await disconnect(producer);
+    truth({ spanId, ms });
+    await new Promise((resolve) => consumer.once('disconnected', resolve));
   },
 
-  /** Messages whose reports nobody polls for: their spans end with the producer. */
-  async 'no-report'() {
+  /** What the listeners of reports do is their producer's time, where the report names the message. */
+  async reports() {
     const producer = await openProducer({ dr_cb: true });
-    const spanId = await request(() => produced(producer, 0, { name: 'lost' }));
+    producer.setPollInterval(20);
+    const shared = { name: 'shared' };
+    const slow = Array.from({ length: COUNT }, (_, i) => ({ name: `slow ${i}` }));
+    const opaques = [...slow, { name: 'quick' }, undefined, shared, shared];
+    const reports = [];
+    producer.on('delivery-report', function onReport(_error, report) {
+      const name = report.opaque?.name;
+      if (name?.startsWith('slow')) burn(BURN_MS);
+      reports.push({ name, offset: report.offset });
+    });
+    const spanId = await request(async () => {
+      for (const opaque of opaques) produce(producer, 1, opaque);
+      while (reports.length < opaques.length) await sleep(20);
+    });
+    truth({ spanId, reports });
     await disconnect(producer);
-    truth({ spanId });
   },
 
   async 'high-level'() {
@@ -91,33 +128,33 @@ const scenarios = {
       await sleep(5);
       return Buffer.from(value);
     });
-    let ms;
-    let offset;
-    const spanId = await request(
-      () =>
-        new Promise((resolve) => {
-          producer.produce(topic, 1, 'secret body', 'secret key', null, function delivered(error, at) {
-            offset = error ? String(error) : at;
-            ms = timed(() => busy(BUSY_MS));
-            resolve();
-          });
-        }),
-    );
-    truth({ spanId, ms, offset });
+    for (let i = 0; i < COUNT; i++) {
+      let offset;
+      const spanId = await request(
+        () =>
+          new Promise((resolve) => {
+            producer.produce(topic, 1, 'secret body', 'secret key', null, function delivered(error, at) {
+              offset = error ? String(error) : at;
+              burn(BURN_MS);
+              resolve();
+            });
+          }),
+      );
+      truth({ spanId, offset });
+    }
     await disconnect(producer);
   },
 
   async failed() {
     const producer = await openProducer();
-    let message;
     const spanId = await request(() => {
       try {
-        producer.produce(topic, 0, 12);
+        producer.produce(topic, 0, 'secret body');
       } catch (error) {
-        message = error.message;
+        truth({ message: error.message });
       }
     });
-    truth({ spanId, message });
+    truth({ spanId });
     await disconnect(producer);
   },
 
@@ -126,63 +163,55 @@ const scenarios = {
     await produceSome(3);
     const consumer = await openConsumer({ partition: 3 });
     const seen = [];
+    const stop = keepConsuming(consumer);
     await new Promise((resolve) => {
-      consumer.on('data', async function onData(message) {
-        const spanId = await inSpan('inside', () => {});
-        seen.push({ spanId, partition: message.partition, offset: message.offset });
-        if (seen.length === 3) resolve();
-      });
-      consumer.once('data', function onFirst() {
-        seen.ms = timed(() => busy(BUSY_MS));
-      });
-      consumer.consume();
-    });
-    truth({ group, seen, ms: seen.ms });
-    let ms;
-    const spanId = await request(async () => {
-      await sleep(300);
-      ms = timed(function leave() {
-        consumer.disconnect();
+      consumer.on('data', async function onData({ partition, offset }) {
+        burn(BURN_MS);
+        const spanId = await inSpan('inside', () => sleep(1));
+        seen.push({ spanId, partition, offset });
+        if (seen.length === COUNT) resolve();
       });
     });
-    truth({ call: 'disconnect', spanId, ms });
-    await new Promise((resolve) => consumer.once('disconnected', resolve));
+    stop();
+    truth({ group, seen });
+    await disconnect(consumer);
+  },
+
+  /** The listener's own span does the work. */
+  async inner() {
+    await produceSome(3);
+    const consumer = await openConsumer({ partition: 3 });
+    const stop = keepConsuming(consumer);
+    const spanId = await new Promise((resolve) => {
+      consumer.once('data', function onData() {
+        inSpan('inner', () => burn(BURN_MS)).then(resolve);
+      });
+    });
+    stop();
+    truth({ spanId });
+    await disconnect(consumer);
   },
 
   /** Messages by the batch: the callback in a span, as nobody listens to `data`. */
   async batch() {
-    await produceSome(3);
-    const consumer = await openConsumer({ partition: 3 });
-    let ms;
-    let insideId;
-    const batch = await new Promise((resolve) => {
-      consumer.setDefaultConsumeTimeout(1000);
+    await produceSome(2);
+    const consumer = await openConsumer({ partition: 2 });
+    const seen = [];
+    await new Promise((resolve) => {
       const poll = () =>
-        consumer.consume(10, function onBatch(_error, messages) {
+        consumer.consume(COUNT, async function onBatch(_error, messages) {
           if (messages.length === 0) return poll();
-          ms = timed(() => busy(BUSY_MS));
-          inSpan('inside', () => {}).then((spanId) => {
-            insideId = spanId;
-            resolve(messages);
-          });
+          burn(BURN_MS);
+          const spanId = await inSpan('inside', () => {});
+          seen.push({ spanId, count: messages.length });
+          if (seen.reduce((sum, { count }) => sum + count, 0) >= COUNT) resolve();
+          else poll();
         });
       poll();
     });
-    truth({ ms, insideId, count: batch.length });
+    truth({ seen });
     await disconnect(consumer);
   },
 };
-
-const shared = { name: 'shared' };
-
-async function produceSome(count) {
-  const producer = await openProducer({ dr_cb: true });
-  producer.setPollInterval(10);
-  let left = count;
-  const done = new Promise((resolve) => producer.on('delivery-report', () => --left === 0 && resolve()));
-  for (let i = 0; i < count; i++) produced(producer, 3);
-  await done;
-  await disconnect(producer);
-}
 
 await scenarios[process.argv[2]]();
