@@ -1,7 +1,9 @@
 import { executionAsyncId } from 'node:async_hooks';
 import type { Meter, TracerProvider } from '@opentelemetry/api';
-import { evidenceOf, ownShareMs, StallMarks } from './blame/marks.ts';
-import { type Sample, type StallShares, shareStall } from './blame/shares.ts';
+import { Evidence, type PendingEvidence } from './blame/evidence.ts';
+import type { Sample } from './blame/shares.ts';
+import { Stall } from './blame/stall.ts';
+import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
 import { now } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -12,8 +14,7 @@ import { GcPauses } from './watchdog/gc.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
-import { type StallEvidence, spanCause, verdict } from './watchdog/verdict.ts';
-import { type Reading, type ThreadHeld, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
+import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
 /** Samples kept of one turn; beyond it every other one is forgotten. */
 const MAX_SAMPLES = 256;
@@ -26,16 +27,12 @@ const INSPECTOR_FRAMES = 1;
 
 /** A sample that took longer lost its CPU meanwhile. */
 const SAMPLE_MAX_MS = 1;
-const STARVED_SPELL_MS = 1000;
 
-/** A long turn that waits for the rest of its evidence. */
-interface PendingStall {
-  readonly turn: LongTurn;
-  readonly samples: readonly Sample<SpanState>[];
+/** A stall that waits for the rest of its evidence. */
+interface PendingStall extends PendingEvidence {
+  readonly stall: Stall;
   readonly runs: readonly SectionRun[];
-  readonly evidence: StallEvidence;
-  readonly heldBefore: ThreadHeld;
-  readonly marks: StallMarks;
+  readonly samples: readonly Sample<SpanState>[];
   turns: number;
 }
 
@@ -49,18 +46,18 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #stack = new StackReader();
   readonly #thresholdMs: number;
 
+  readonly #evidence: Evidence;
+  readonly #victims: Victims;
+
   // Of the current turn
+  #turn = 0;
   #samples: Sample<SpanState>[] = [];
-  #marks: StallMarks | undefined;
-  /** Spans that something of this turn points to: only they are looked at when they end. */
+  #stall: Stall | undefined;
+  /** Spans that something of this turn points to: when they end, it is worked out anew what they held. */
   readonly #suspects = new Set<SpanState>();
-  #heldBefore: ThreadHeld = { stopped: 0, starved: 0 };
   #slowStart: Reading | undefined;
   /** What our own samples took of the turn. */
   #samplingMs = 0;
-
-  /** The thread's starvation as it was one to two seconds before the last stalls. */
-  #starvedBefore = { older: 0, newer: 0, at: 0 };
 
   #pending: PendingStall[] = [];
 
@@ -72,6 +69,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       sectionEventMinMs: config.sectionEventMinMs,
     });
     this.#watchdog = new Watchdog(this, { thresholdMs: config.blockedThresholdMs, sampling: config.sampling });
+    this.#evidence = new Evidence(this.#watchdog, this.#gc);
+    this.#victims = new Victims(this.spans.inFlight);
     this.#metrics = new Metrics(() => this.#watchdog.heartbeat.takeWorstMs(), config.maxFunctions);
   }
 
@@ -104,6 +103,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   onSpanStart(state: SpanState): void {
     this.sections.adopt(state);
     this.#watchdog.noteActivity();
+    noteProgress(state.parent, this.#turn);
   }
 
   onSpanEnd(state: SpanState): void {
@@ -117,13 +117,18 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
         [ATTR_SYNC_COUNT]: sync.count,
       });
     }
-    // Many short sections of one turn make no suspect each, but may hold the loop together.
-    if (this.#suspects.has(state) || (sync && sync.sumMs >= this.#thresholdMs)) this.#markSoFar(at);
+    if (this.#watchdog.heartbeat.sinceBeat(at) >= this.#thresholdMs) this.#endsInStall(state, at);
     if (state.blocked) {
-      this.#marks?.writeEvent(state);
-      for (const { marks } of this.#pending) marks.writeEvent(state);
+      this.#stall?.marks.writeEvent(state);
+      for (const { stall } of this.#pending) stall.marks.writeEvent(state);
     }
+    noteProgress(state, this.#turn);
+    writeStalled(state);
     this.#metrics.countSpan(state.blocked !== undefined);
+  }
+
+  onProgress(owner: SpanState): void {
+    noteProgress(owner, this.#turn);
   }
 
   onSlowSectionStart(): void {
@@ -166,78 +171,53 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   }
 
   onLongTurn(turn: LongTurn): void {
-    const pending: PendingStall = {
-      turn,
-      samples: this.#samples,
-      runs: this.sections.takeRuns(),
-      evidence: this.#evidenceOf(turn),
-      heldBefore: this.#heldBefore,
-      marks: this.#marks ?? new StallMarks(this.#thresholdMs),
-      turns: 0,
-    };
+    const stall = this.#stall ?? this.#newStall();
+    const samples = this.#samples;
+    const runs = this.sections.takeRuns();
+    const evidence = this.#evidence.keep(turn, this.#samplingMs);
     this.#samples = [];
-    this.#pending.push(pending);
+    this.#pending.push({ ...evidence, stall, runs, samples, turns: 0 });
+    stall.share(turn, runs, samples);
     // Spans may end right after the stall, long before it can be settled.
-    if (!this.#watchdog.isThreadLate(turn.to)) pending.marks.apply(this.#share(pending), this.#complete(pending));
+    if (!this.#watchdog.isThreadLate(turn.to)) stall.judge(evidence.evidence);
+    this.#victims.tell(turn.from, turn.to, stall.shares, stall.record, this.#turn + 1);
   }
 
   onTurnEnd(): boolean {
+    this.#turn++;
     if (this.#samples.length > 0) this.#samples = [];
     this.sections.clear();
     if (this.#suspects.size > 0) this.#suspects.clear();
-    this.#marks = undefined;
+    this.#stall = undefined;
     this.#samplingMs = 0;
-    this.#heldBefore = this.#watchdog.threadHeld;
+    this.#evidence.beginTurn();
     if (this.#pending.length > 0) this.#settleDue();
     return this.#pending.length > 0;
+  }
+
+  #newStall(): Stall {
+    return new Stall(this.#thresholdMs, this.spans.inFlight);
   }
 
   /** Marks, in mid-stall, every span that has held the loop for the threshold by now. */
   #markSoFar(at: number): void {
     const turn = this.#watchdog.heartbeat.currentTurn(at);
-    if (turn.to - turn.from < this.#thresholdMs || this.#watchdog.isThreadLate(at)) return;
-    const shares = shareStall(turn, this.sections.runsSoFar(at), this.#samples, startOf);
-    const evidence = {
-      ...this.#evidenceOf(turn),
-      ...this.#heldSince(this.#heldBefore, turn.to - turn.from),
-    };
-    this.#marks ??= new StallMarks(this.#thresholdMs);
-    this.#marks.apply(shares, evidence);
+    if (turn.to - turn.from < this.#thresholdMs) return;
+    this.#stall ??= this.#newStall();
+    this.#stall.share(turn, this.sections.runsSoFar(at), this.#samples);
+    if (!this.#watchdog.isThreadLate(at)) this.#stall.judge(this.#evidence.ofTurn(turn, this.#samplingMs));
   }
 
-  #share({ turn, runs, samples }: PendingStall): StallShares<SpanState> {
-    return shareStall(turn, runs, samples, startOf);
-  }
-
-  #complete({ turn, evidence, heldBefore }: PendingStall): StallEvidence {
-    const length = turn.to - turn.from;
-    return {
-      ...evidence,
-      ...this.#heldSince(heldBefore, evidence.wall),
-      // what was seen of the whole turn, in the part of it that the readings are of
-      gc: (this.#gc.within(turn.from, turn.to) * evidence.wall) / length,
-    };
-  }
-
-  /** Starvation comes in spells, and the thread does not see each moment of it: the last second or two count. */
-  #heldSince(before: ThreadHeld, wall: number): { stopped: number; threadsStarved: number } {
-    const held = this.#watchdog.threadHeld;
-    const at = now();
-    const starved = this.#starvedBefore;
-    if (at - starved.at > STARVED_SPELL_MS) {
-      this.#starvedBefore = { older: starved.newer, newer: held.starved, at };
-    }
-    return {
-      stopped: Math.min(wall, held.stopped - before.stopped),
-      threadsStarved: Math.min(wall, held.starved - this.#starvedBefore.older),
-    };
-  }
-
-  /** The loop thread's readings of a turn, less what our samples took of it. */
-  #evidenceOf(turn: LongTurn): StallEvidence {
-    const evidence = this.#watchdog.evidence(turn, this.#watchdog.read());
-    if (evidence.run === undefined) return evidence;
-    return { ...evidence, run: Math.max(0, evidence.run - this.#samplingMs) };
+  /** A span ends while the loop is held: what it held, and what it lost to the others, is written now or never. */
+  #endsInStall(state: SpanState, at: number): void {
+    const turn = this.#watchdog.heartbeat.currentTurn(at);
+    if (turn.to - turn.from < this.#thresholdMs) return;
+    // Many short sections of one turn make no suspect each, but may hold the loop together. Of the others many may end in
+    // one turn: what is a little out of date does for them.
+    const isSuspect = this.#suspects.has(state) || (state.sync && state.sync.sumMs >= this.#thresholdMs);
+    if (isSuspect || at - (this.#stall?.at ?? 0) >= this.#thresholdMs / 2) this.#markSoFar(at);
+    const stall = this.#stall;
+    if (stall) this.#victims.tellOne(state, turn.from, stall.at, stall.shares, stall.record, this.#turn);
   }
 
   #settleDue(): void {
@@ -253,25 +233,13 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   }
 
   #settle(pending: PendingStall): void {
-    const evidence = this.#complete(pending);
-    const shares = this.#share(pending);
-    pending.marks.apply(shares, evidence);
-    pending.marks.writeEvents();
-    this.#record(pending.turn, shares, evidence);
-  }
-
-  #record(turn: LongTurn, { shares }: StallShares<SpanState>, evidence: StallEvidence): void {
-    const cause = verdict(evidence);
-    const culprits = shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
-    if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
-      this.#metrics.recordBlocked({ ms: turn.to - turn.from, cause });
-      return;
-    }
-    for (const share of culprits) {
-      const { ms, section, code } = share;
-      this.#metrics.recordBlocked({ ms, cause: spanCause(evidenceOf(share, evidence)), section, code });
+    const { stall, turn } = pending;
+    const evidence = this.#evidence.complete(pending);
+    stall.share(turn, pending.runs, pending.samples);
+    stall.judge(evidence);
+    stall.marks.writeEvents();
+    for (const { ms, cause, share, harmMs } of stall.parts(turn, evidence)) {
+      this.#metrics.recordBlocked({ ms, cause, section: share?.section, code: share?.code, harmMs });
     }
   }
 }
-
-const startOf = (state: SpanState): number => state.startedAt;

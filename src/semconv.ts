@@ -16,6 +16,17 @@ export const ATTR_BLOCKED_MAX = 'event_loop.blocked.max';
 export const ATTR_BLOCKED_COUNT = 'event_loop.blocked.count';
 export const ATTR_BLOCKED_CAUSE = 'event_loop.blocked.cause';
 export const ATTR_BLOCKED_SECTION = 'event_loop.blocked.section';
+export const ATTR_BLOCKED_VICTIMS = 'event_loop.blocked.victims';
+export const ATTR_BLOCKED_HARM = 'event_loop.blocked.harm';
+
+// On a span that had to wait for others
+export const ATTR_STALLED_DURATION = 'event_loop.stalled.duration';
+export const ATTR_STALLED_CAUSE = 'event_loop.stalled.cause';
+/** `waiting`: it went on in the turn right after the stall, so it had waited. `open`: it was in flight. */
+export const ATTR_STALLED_CERTAINTY = 'event_loop.stalled.certainty';
+/** On its link to the span that cost it most. */
+export const ATTR_LINK_TYPE = 'event_loop.link.type';
+export const LINK_STALLED_BY = 'stalled_by';
 
 // On its local root span
 export const ATTR_BLOCKED_BELOW = 'event_loop.blocked.below';
@@ -47,6 +58,7 @@ export const ATTR_CODE_STACKTRACE = 'code.stacktrace';
 // Metrics
 export const METRIC_LAG = 'event_loop.lag';
 export const METRIC_BLOCKED_DURATION = 'event_loop.blocked.duration';
+export const METRIC_STALLED_TIME = 'event_loop.stalled.time';
 export const METRIC_SPANS = 'event_loop.spans';
 
 /** The system of a section's client (`kafka`, `postgresql`, `sqlite`; `nodejs` for Node's own calls), on metrics. */

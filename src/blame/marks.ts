@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { toPerformanceTime } from '../clock.ts';
 import * as semconv from '../semconv.ts';
+import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import { formatStack } from '../watchdog/stack.ts';
 import { ownFraction, type StallEvidence, spanCause } from '../watchdog/verdict.ts';
@@ -13,6 +14,8 @@ interface Contribution {
   readonly maxBefore: number;
   share: Share<SpanState>;
   evidence: StallEvidence;
+  /** Other requests under way when it was first seen: nobody else can begin while the loop is held. */
+  readonly victims: number;
   hasEvent: boolean;
 }
 
@@ -45,11 +48,27 @@ export function codeAttributes(share: Share<SpanState>): Attributes {
  */
 export class StallMarks {
   readonly #thresholdMs: number;
+  readonly #inFlight: SpansInFlight;
   readonly #contributions = new Map<SpanState, Contribution>();
   kind: 'hold' | 'burst' = 'hold';
 
-  constructor(thresholdMs: number) {
+  /** Requests under way when the stall was noticed. */
+  readonly #requests: number;
+
+  constructor(thresholdMs: number, inFlight: SpansInFlight) {
     this.#thresholdMs = thresholdMs;
+    this.#inFlight = inFlight;
+    this.#requests = inFlight.roots;
+  }
+
+  /** Request-milliseconds that others lost to a share of the stall, or, without one, to all of it. */
+  harmMs(ms: number, share?: Share<SpanState>): number {
+    const known = share?.owner && this.#contributions.get(share.owner);
+    return ms * (known?.victims ?? Math.max(0, this.#requests - (share?.owner ? 1 : 0)));
+  }
+
+  #othersThan(state: SpanState | undefined): number {
+    return this.#inFlight.roots - (state?.root.inFlight ? 1 : 0);
   }
 
   /** Marks every span whose own share has reached the threshold. */
@@ -90,7 +109,7 @@ export class StallMarks {
   }
 
   #mark(state: SpanState, share: Share<SpanState>, evidence: StallEvidence): void {
-    state.blocked ??= { durationMs: 0, maxMs: 0, count: 0 };
+    state.blocked ??= { durationMs: 0, maxMs: 0, count: 0, victims: 0, harmMs: 0 };
     const totals = state.blocked;
     let contribution = this.#contributions.get(state);
     const before = contribution?.ms ?? 0;
@@ -99,11 +118,14 @@ export class StallMarks {
       contribution.share = share;
       contribution.evidence = evidence;
     } else {
-      contribution = { ms: share.ms, maxBefore: totals.maxMs, share, evidence, hasEvent: false };
+      const victims = this.#othersThan(state);
+      contribution = { ms: share.ms, maxBefore: totals.maxMs, share, evidence, victims, hasEvent: false };
       this.#contributions.set(state, contribution);
       totals.count++;
     }
     totals.durationMs += share.ms - before;
+    totals.victims = Math.max(totals.victims, contribution.victims);
+    totals.harmMs += (share.ms - before) * contribution.victims;
     totals.maxMs = Math.max(contribution.maxBefore, share.ms);
     state.root.belowMs += share.ms - before;
     this.#write(state, contribution);
@@ -120,6 +142,8 @@ export class StallMarks {
       [semconv.ATTR_BLOCKED_DURATION]: blocked.durationMs / 1e3,
       [semconv.ATTR_BLOCKED_MAX]: blocked.maxMs / 1e3,
       [semconv.ATTR_BLOCKED_COUNT]: blocked.count,
+      [semconv.ATTR_BLOCKED_VICTIMS]: blocked.victims,
+      [semconv.ATTR_BLOCKED_HARM]: blocked.harmMs / 1e3,
     });
     // Cause, call and code are those of the longest stretch.
     if (share.ms < maxBefore) return;

@@ -1,4 +1,4 @@
-import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
 import type { Section } from '../sections/recorder.ts';
 import * as semconv from '../semconv.ts';
 import type { Frame } from '../watchdog/judge.ts';
@@ -15,6 +15,8 @@ export interface BlockedRecord {
   readonly cause: semconv.Cause;
   readonly section?: Section | undefined;
   readonly code?: Frame | undefined;
+  /** Request-milliseconds that others lost meanwhile. */
+  readonly harmMs: number;
 }
 
 /** The metrics. They count every span and every stall, however traces are sampled. */
@@ -23,6 +25,7 @@ export class Metrics {
   readonly #maxFunctions: number;
   readonly #functions = new Set<string>();
   #blocked: Histogram | undefined;
+  #stalled: Counter | undefined;
   #unhook: (() => void) | undefined;
   #spans = 0;
   #blockedSpans = 0;
@@ -40,6 +43,10 @@ export class Metrics {
       unit: 's',
       description: 'How long stretches that held the event loop over the threshold were.',
       advice: { explicitBucketBoundaries: BLOCKED_BOUNDARIES },
+    });
+    this.#stalled = meter.createCounter(semconv.METRIC_STALLED_TIME, {
+      unit: 's',
+      description: 'Time that other requests under way lost while the event loop was held.',
     });
     const lag = meter.createObservableGauge(semconv.METRIC_LAG, {
       unit: 's',
@@ -65,7 +72,7 @@ export class Metrics {
   stop(): void {
     this.#unhook?.();
     this.#unhook = undefined;
-    this.#blocked = undefined;
+    this.#blocked = this.#stalled = undefined;
   }
 
   countSpan(blocked: boolean): void {
@@ -73,7 +80,7 @@ export class Metrics {
     if (blocked) this.#blockedSpans++;
   }
 
-  recordBlocked({ ms, cause, section, code }: BlockedRecord): void {
+  recordBlocked({ ms, cause, section, code, harmMs }: BlockedRecord): void {
     const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause };
     if (section) {
       attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
@@ -81,6 +88,7 @@ export class Metrics {
     }
     if (code) attributes[semconv.ATTR_CODE_FUNCTION_NAME] = this.#bounded(code.functionName);
     this.#blocked?.record(ms / 1e3, attributes);
+    this.#stalled?.add(harmMs / 1e3, attributes);
   }
 
   /** Function names come from code, so their number must not. */

@@ -45,6 +45,8 @@ export interface SectionDetails {
 export interface SectionListener {
   /** A section begins whose surroundings are worth a reading (see {@link Section.slow}). */
   onSlowSectionStart(): void;
+  /** A span that had to wait for others was seen to go on. */
+  onProgress(owner: SpanState): void;
   /** One section has held the loop by itself for at least the threshold. `wrapper`: the function that was called for it. */
   onLongSection(run: SectionRun, wrapper: Function): void;
 }
@@ -193,6 +195,7 @@ export class SectionRecorder {
   }
 
   #addTo(owner: SpanState, section: Section, start: number, own: number): void {
+    if (owner.stalled) this.#listener.onProgress(owner);
     const sync = owner.sync;
     if (!sync) owner.sync = { sumMs: own, maxMs: own, count: 1 };
     else {

@@ -1,14 +1,19 @@
 import { context, type Span, type TracerProvider, trace } from '@opentelemetry/api';
+import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { activeSpan } from './active.ts';
+import { SpansInFlight } from './in-flight.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {
   durationMs: number;
   maxMs: number;
   count: number;
+  /** The most other requests that stood still for one of its stretches, and what all of them lost. */
+  victims: number;
+  harmMs: number;
 }
 
 /** What is known of one span in this process. */
@@ -28,9 +33,19 @@ export class SpanState {
   blocked: BlockedTotals | undefined;
   /** What it and the spans under it blocked, if it is a local root. */
   belowMs = 0;
+  /** What it lost to stalls that others caused; `undefined` where it never did. */
+  stalled: StalledTotals | undefined;
+  /** The span that it was started under, if that is one of this process. */
+  readonly parent: SpanState | undefined;
+
+  // Its place among the spans in flight
+  inFlight = false;
+  previous: SpanState | undefined;
+  next: SpanState | undefined;
 
   constructor(span: Span, parent: SpanState | undefined, startedAt: number, endIsSeen: boolean, scope?: string) {
     this.span = span;
+    this.parent = parent;
     this.root = parent?.root ?? this;
     this.startedAt = startedAt;
     this.endIsSeen = endIsSeen;
@@ -55,6 +70,7 @@ interface Delegating {
  * that is sampled out.
  */
 export class SpanTracker {
+  readonly inFlight: SpansInFlight = new SpansInFlight();
   readonly #listener: SpanListener;
   readonly #states = new WeakMap<object, SpanState>();
   readonly #hooked = new WeakSet<object>();
@@ -149,6 +165,7 @@ export class SpanTracker {
       const known = parent && this.#states.get(parent);
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
+      if (state.endIsSeen) this.inFlight.add(state);
       this.#lastStarted = { state, parent };
       this.#listener.onSpanStart(state);
     } catch (error) {
@@ -183,6 +200,7 @@ export class SpanTracker {
       warnOnce('span-end', 'what a span blocked cannot be written to it', error);
     }
     state.ended = true;
+    this.inFlight.delete(state);
   }
 }
 

@@ -83,6 +83,11 @@ export class Heartbeat {
     return this.#turns.current(at, idleTime());
   }
 
+  /** The time since the last turn's end, sleep included: at least as long as the current turn. Costs next to nothing. */
+  sinceBeat(at: number): number {
+    return at - this.#shared.float[Float.BEAT]!;
+  }
+
   /** The longest turn since the last call (or the current one so far), in milliseconds. */
   takeWorstMs(): number {
     return this.#turns.takeWorst(now(), idleTime());

@@ -26,7 +26,11 @@ function span(): { state: SpanState; events: string[] } {
 
 function recorder(thresholdMs = 1e6): { sections: SectionRecorder; long: SectionRun[] } {
   const long: SectionRun[] = [];
-  const listener = { onSlowSectionStart: () => {}, onLongSection: (run: SectionRun) => void long.push(run) };
+  const listener = {
+    onSlowSectionStart: () => {},
+    onProgress: () => {},
+    onLongSection: (run: SectionRun) => void long.push(run),
+  };
   return {
     sections: new SectionRecorder(new SpanTracker(nobody), listener, { thresholdMs, sectionEventMinMs: 1 }),
     long,

@@ -1,0 +1,63 @@
+import type { SectionRun } from '../sections/recorder.ts';
+import type { Cause } from '../semconv.ts';
+import type { SpansInFlight } from '../spans/in-flight.ts';
+import type { SpanState } from '../spans/tracker.ts';
+import type { LongTurn } from '../watchdog/turns.ts';
+import { type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
+import { evidenceOf, ownShareMs, StallMarks } from './marks.ts';
+import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
+import { recordOf, type StallRecord } from './victims.ts';
+
+const startOf = (state: SpanState): number => state.startedAt;
+
+/** What the metrics count of a stall: a culprit's part of it, or all of it where nobody is one. */
+export interface StallPart {
+  readonly ms: number;
+  readonly cause: Cause;
+  readonly share: Share<SpanState> | undefined;
+  readonly harmMs: number;
+}
+
+/** One stall, from the moment that its turn has reached the threshold until all evidence is in. */
+export class Stall {
+  readonly marks: StallMarks;
+  /** What its victims are told, by reference: it changes as more is known. */
+  readonly record: StallRecord = { cause: 'unknown', culprit: undefined, second: undefined };
+  /** The shares as they were last worked out, and when. */
+  shares: StallShares<SpanState> = { shares: [], unknownMs: 0, kind: 'hold' };
+  at = Number.NEGATIVE_INFINITY;
+  readonly #thresholdMs: number;
+
+  constructor(thresholdMs: number, inFlight: SpansInFlight) {
+    this.#thresholdMs = thresholdMs;
+    this.marks = new StallMarks(thresholdMs, inFlight);
+  }
+
+  /** Works out whose it is, by all that was seen of the turn until now. */
+  share(turn: LongTurn, runs: readonly SectionRun[], samples: readonly Sample<SpanState>[]): void {
+    this.shares = shareStall(turn, runs, samples, startOf);
+    this.at = turn.to;
+  }
+
+  /** Marks the culprits, and says to the victims why. */
+  judge(evidence: StallEvidence): void {
+    recordOf(this.shares, verdict(evidence), this.record);
+    this.marks.apply(this.shares, evidence);
+  }
+
+  /** What the metrics count of it. */
+  parts(turn: LongTurn, evidence: StallEvidence): StallPart[] {
+    const cause = verdict(evidence);
+    const culprits = this.shares.shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
+    if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
+      const ms = turn.to - turn.from;
+      return [{ ms, cause, share: undefined, harmMs: this.marks.harmMs(ms) }];
+    }
+    return culprits.map((share) => ({
+      ms: share.ms,
+      cause: spanCause(evidenceOf(share, evidence)),
+      share,
+      harmMs: this.marks.harmMs(share.ms, share),
+    }));
+  }
+}

@@ -1,0 +1,121 @@
+import type { Attributes, SpanContext } from '@opentelemetry/api';
+import * as semconv from '../semconv.ts';
+import type { SpansInFlight } from '../spans/in-flight.ts';
+import type { SpanState } from '../spans/tracker.ts';
+import type { StallShares } from './shares.ts';
+
+/** What a stall's victims are told of it. Its cause and its culprit may become known after they were told. */
+export interface StallRecord {
+  cause: semconv.Cause;
+  /** The span that held the loop for longest; `undefined` where none is known. */
+  culprit: SpanState | undefined;
+  /** The one after it: for the culprit itself, which waited for the others. */
+  second: SpanState | undefined;
+}
+
+/** What one span has lost to stalls that others caused. */
+export interface StalledTotals {
+  ms: number;
+  /** Of the stall that cost it most. */
+  worstMs: number;
+  worst: StallRecord;
+  /** Whether it was seen to go on right after a stall: then it had waited for it. */
+  waited: boolean;
+  /** The turn in which going on counts as that. */
+  turn: number;
+}
+
+/** Less is not told: the loop's own turns take as long. */
+const MIN_LOST_MS = 1;
+
+/** How long each span held the loop in a stall, the spans above it included: they did not wait for what they asked for. */
+function ownTimes(stall: StallShares<SpanState>): Map<SpanState, number> {
+  const own = new Map<SpanState, number>();
+  for (const { owner, ms } of stall.shares) {
+    for (let state = owner; state; state = state.parent) own.set(state, (own.get(state) ?? 0) + ms);
+  }
+  return own;
+}
+
+/** A stall's record for its victims: the two spans that held the loop for longest. */
+export function recordOf(stall: StallShares<SpanState>, cause: semconv.Cause, into?: StallRecord): StallRecord {
+  const accused = cause === 'starved' || cause === 'suspended' ? [] : stall.shares.filter((share) => share.owner);
+  const record = into ?? { cause, culprit: undefined, second: undefined };
+  record.cause = cause;
+  record.culprit = accused[0]?.owner;
+  record.second = accused[1]?.owner;
+  return record;
+}
+
+/** Tells every span in flight what it loses to the stalls of others. */
+export class Victims {
+  readonly #inFlight: SpansInFlight;
+
+  constructor(inFlight: SpansInFlight) {
+    this.#inFlight = inFlight;
+  }
+
+  /** A stall is over: all that are in flight have stood still in it. `turn` is the number of the turn that comes next. */
+  tell(from: number, to: number, stall: StallShares<SpanState>, record: StallRecord, turn: number): void {
+    const own = ownTimes(stall);
+    this.#inFlight.forEach((state) => {
+      if (state.startedAt < to) lose(state, to - Math.max(from, state.startedAt) - (own.get(state) ?? 0), record, turn);
+    });
+  }
+
+  /** A span ends inside a stall: it has stood still until now, and has just been seen to go on. */
+  tellOne(
+    state: SpanState,
+    from: number,
+    to: number,
+    stall: StallShares<SpanState>,
+    record: StallRecord,
+    turn: number,
+  ): void {
+    const own = ownTimes(stall).get(state) ?? 0;
+    lose(state, to - Math.max(from, state.startedAt) - own, record, turn);
+    if (state.stalled) state.stalled.waited = true;
+  }
+}
+
+function lose(state: SpanState, ms: number, record: StallRecord, turn: number): void {
+  if (ms < MIN_LOST_MS) return;
+  const { stalled } = state;
+  if (!stalled) {
+    state.stalled = { ms, worstMs: ms, worst: record, waited: false, turn };
+    return;
+  }
+  stalled.ms += ms;
+  stalled.turn = turn;
+  if (ms > stalled.worstMs) {
+    stalled.worstMs = ms;
+    stalled.worst = record;
+  }
+}
+
+/** A span was seen to go on in this turn: if a stall was right before it, the span and those above it had waited for it. */
+export function noteProgress(state: SpanState | undefined, turn: number): void {
+  for (let at = state; at?.stalled && at.stalled.turn === turn && !at.stalled.waited; at = at.parent) {
+    at.stalled.waited = true;
+  }
+}
+
+/** Writes on a span that ends what it has lost, with one link to the span that cost it most. */
+export function writeStalled(state: SpanState): void {
+  const { stalled, span } = state;
+  if (!stalled || !span.isRecording()) return;
+  const { worst } = stalled;
+  const culprit = worst.culprit === state ? worst.second : worst.culprit;
+  span.setAttributes({
+    [semconv.ATTR_STALLED_DURATION]: stalled.ms / 1e3,
+    [semconv.ATTR_STALLED_CAUSE]: worst.cause,
+    [semconv.ATTR_STALLED_CERTAINTY]: stalled.waited ? 'waiting' : 'open',
+  });
+  if (!culprit) return;
+  const attributes: Attributes = {
+    [semconv.ATTR_LINK_TYPE]: semconv.LINK_STALLED_BY,
+    [semconv.ATTR_STALLED_DURATION]: stalled.worstMs / 1e3,
+  };
+  const context: SpanContext = culprit.span.spanContext();
+  span.addLink({ context, attributes });
+}
