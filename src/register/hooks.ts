@@ -27,6 +27,7 @@ const { registerHooks } = module as { registerHooks?: (hooks: { resolve: unknown
  * alone: the hook replaces each module it is for by a generated one, which most modules of an application don't need.
  */
 export function hookImports(names: readonly string[]): void {
+  if (names.length === 0) return;
   const home = importInTheMiddle();
   const plain = alternatives(names.map((name) => name.replace(/^node:/, '')));
   const include = [new RegExp(`^node:(?:${plain})$|/node_modules/(?:${plain})/`)];

@@ -4,64 +4,83 @@ import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { clients } from '../clients/index.ts';
 import { EventLoopInstrumentation } from '../instrumentation.ts';
 import { hasLogger, logInfo, showWarnings, warnOnce } from '../log.ts';
-import { flushAtExit } from './exit.ts';
+import { sendAtExit } from './exit.ts';
 import { hookImports } from './hooks.ts';
-import { flushProviders, loadSdk, sdkIsRegistered } from './sdk.ts';
+import { isSdkRegistered, type LoadedSdk, loadSdk } from './sdk.ts';
 
 const INSTALL = 'npm install @opentelemetry/sdk-node @opentelemetry/instrumentation-http';
 
-/** It may be loaded from ESM and from CommonJS, and be named twice: these are different modules. */
+/** How long the end of the process may wait for the last export, unless the standard variables say it. */
+const MAX_WAIT_MS = 5_000;
+
+/** It may be named twice, and be loaded as ESM and as CommonJS, which are different modules. */
 const REGISTERED = Symbol.for('loopblame.registered');
 const globals = globalThis as { [REGISTERED]?: boolean };
 
-/** `loopblame/register`: joins the SDK that is registered, or starts one. Never throws: the application must run. */
+/** `loopblame/register`: joins the SDK that is registered, or starts one. Never throws: the application is to run. */
 export function register(): void {
-  // Workers inherit --import and --require; their loops are not watched.
+  // Worker threads inherit --import and --require; their loops are not watched.
   if (!isMainThread || globals[REGISTERED]) return;
   globals[REGISTERED] = true;
   showWarnings();
+  const endEarlyLog = logEarly();
   try {
     if (isDisabled()) logInfo('OTEL_SDK_DISABLED is set: nothing is started');
-    else if (sdkIsRegistered()) attach();
-    else start();
+    else if (isSdkRegistered()) attach();
+    else {
+      // Before anything is measured: it takes longer than most blocks.
+      const sdk = loadSdk();
+      if (sdk) start(sdk, endEarlyLog);
+      else warnOnce('sdk', `no OpenTelemetry SDK is installed, so nothing is measured: ${INSTALL}`);
+    }
   } catch (error) {
-    warnOnce('register', 'nothing is measured, because starting failed', error);
+    warnOnce('register', 'starting failed, so nothing is measured', error);
+  } finally {
+    endEarlyLog();
   }
 }
 
 function attach(): void {
-  tryToHookImports([]);
+  patchImports([]);
   const instrumentation = new EventLoopInstrumentation();
   registerInstrumentations({ instrumentations: [instrumentation] });
-  process.prependOnceListener('beforeExit', () => instrumentation.settle());
+  // before the SDK's own listener, which shuts it down
+  process.prependListener('beforeExit', () => settle(instrumentation));
   logInfo('attached to the SDK that is already registered');
 }
 
-function start(): void {
-  const endEarlyLog = logEarly();
-  const sdk = loadSdk();
-  if (!sdk) {
-    warnOnce('sdk', `nothing is measured, because no OpenTelemetry SDK is installed: ${INSTALL}`);
-    return;
-  }
-  tryToHookImports(sdk.http ? ['http', 'https'] : []);
+function start(sdk: LoadedSdk, endEarlyLog: () => void): void {
+  patchImports(sdk.http ? ['http', 'https'] : []);
   const instrumentation = new EventLoopInstrumentation();
   endEarlyLog();
-  const started = sdk.start([instrumentation, ...(sdk.http ? [sdk.http] : [])]);
-  flushAtExit({
-    settle: () => instrumentation.settle(),
-    flush: flushProviders,
-    shutdown: () => started.shutdown(),
-    maxWaitMs: exportTimeoutMs(),
+  const { flush, flushSpans, shutdown } = sdk.start([instrumentation, ...(sdk.http ? [sdk.http] : [])]);
+  sendAtExit({
+    settle: () => settle(instrumentation),
+    flush,
+    flushSpans,
+    shutdown: once(shutdown),
+    stop: () => instrumentation.disable(),
+    maxWaitMs: maxWaitMs(),
   });
-  logInfo(`started an SDK that exports as the OTEL_* variables say, ${sdk.http ? 'with' : 'without'} HTTP spans`);
+  logInfo(
+    `started an SDK, ${sdk.http ? 'with' : 'without'} HTTP instrumentation; OTEL_* variables say where it exports`,
+  );
 }
 
-function tryToHookImports(alsoOf: readonly string[]): void {
+function settle(instrumentation: EventLoopInstrumentation): void {
   try {
-    hookImports([...clients.filter((client) => !client.builtin).map((client) => client.module), ...alsoOf]);
+    instrumentation.settle();
   } catch (error) {
-    warnOnce('imports', 'packages that are loaded by import are not patched, only by require', error);
+    warnOnce('settle', 'the last stalls are not counted', error);
+  }
+}
+
+function patchImports(alsoOf: readonly string[]): void {
+  const packages = clients.filter((client) => !client.builtin).map((client) => client.module);
+  try {
+    hookImports([...packages, ...alsoOf]);
+  } catch (error) {
+    warnOnce('imports', 'what is loaded by import is not patched, only what is loaded by require', error);
   }
 }
 
@@ -69,18 +88,25 @@ function isDisabled(): boolean {
   return process.env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
 }
 
-/** The SDK makes its logger only when it is constructed: what is said before would be lost. */
+/** The SDK sets its logger only when it is made, and complains of another one: what is said before would be lost. */
 function logEarly(): () => void {
-  const level = process.env['OTEL_LOG_LEVEL']?.trim().toUpperCase();
-  if (!level || !(level in DiagLogLevel) || hasLogger()) return () => {};
-  diag.setLogger(new DiagConsoleLogger(), DiagLogLevel[level as keyof typeof DiagLogLevel]);
-  return () => diag.disable();
+  const level = DiagLogLevel[process.env['OTEL_LOG_LEVEL']?.trim().toUpperCase() as keyof typeof DiagLogLevel];
+  if (typeof level !== 'number' || hasLogger()) return () => {};
+  diag.setLogger(new DiagConsoleLogger(), level);
+  return once(() => diag.disable());
 }
 
-/** How long one export may take, by the standard variables and their default. */
-function exportTimeoutMs(): number {
+function maxWaitMs(): number {
   const given = ['OTEL_EXPORTER_OTLP_TIMEOUT', 'OTEL_BSP_EXPORT_TIMEOUT']
-    .map((name) => Number(process.env[name] || Number.NaN))
-    .filter((ms) => Number.isFinite(ms) && ms > 0);
-  return Math.min(10_000, ...given);
+    .map((name) => Number(process.env[name]?.trim() || Number.NaN))
+    .filter((ms) => ms > 0 && Number.isFinite(ms));
+  return given.length > 0 ? Math.min(...given) : MAX_WAIT_MS;
+}
+
+function once<T>(act: () => T): () => T {
+  let result: { value: T } | undefined;
+  return () => {
+    result ??= { value: act() };
+    return result.value;
+  };
 }

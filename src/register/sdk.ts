@@ -3,66 +3,89 @@ import { isAbsolute, join } from 'node:path';
 import { metrics, trace } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
 
-/** What is used of `@opentelemetry/sdk-node`, in both lines. */
+/** What is used of the optional packages, in both lines of the SDK. */
 interface SdkNode {
-  NodeSDK: new (configuration: { instrumentations: Instrumentation[] }) => Sdk & { start(): void };
+  NodeSDK: new (configuration: { instrumentations: Instrumentation[] }) => { start(): void };
 }
-export interface Sdk {
-  shutdown(): Promise<void>;
-}
-interface HttpInstrumentationModule {
+interface InstrumentationHttp {
   HttpInstrumentation: new () => Instrumentation;
 }
 
-/** The SDK and what comes with it: loaded before anything is measured, for loading takes longer than most blocks. */
+/** A tracer, meter or logger provider of the SDK. */
+interface Provider {
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** A started SDK. What fails to be sent is the exporters' to say: nothing here rejects. */
+export interface Sdk {
+  flush(): Promise<void>;
+  flushSpans(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** An SDK that is loaded, but does nothing yet. */
 export interface LoadedSdk {
+  /** Where `@opentelemetry/instrumentation-http` is installed. */
   readonly http: Instrumentation | undefined;
   start(instrumentations: Instrumentation[]): Sdk;
 }
 
-/** Whether somebody registered an SDK already, for traces or for metrics. */
-export function sdkIsRegistered(): boolean {
-  const tracers = trace.getTracerProvider() as { getDelegate?(): object };
-  const tracerProvider = tracers.getDelegate?.() ?? tracers;
-  return !isNoop(tracerProvider) || !isNoop(metrics.getMeterProvider());
+/** Whether somebody has registered an SDK already, for traces or for metrics. */
+export function isSdkRegistered(): boolean {
+  return !isNoop(tracerProvider()) || !isNoop(metrics.getMeterProvider());
 }
 
-const isNoop = (provider: object): boolean => /^Noop/.test(provider.constructor.name);
+const isNoop = (provider: object): boolean => provider.constructor.name.startsWith('Noop');
 
-/** `undefined` where the application has none installed. */
+function tracerProvider(): object {
+  const provider = trace.getTracerProvider() as { getDelegate?(): object };
+  return provider.getDelegate?.() ?? provider;
+}
+
+/** `undefined` where none is installed. */
 export function loadSdk(): LoadedSdk | undefined {
   const sdkNode = requireOptional<SdkNode>('@opentelemetry/sdk-node');
   if (!sdkNode) return undefined;
-  const http = requireOptional<HttpInstrumentationModule>('@opentelemetry/instrumentation-http');
+  const instrumentationHttp = requireOptional<InstrumentationHttp>('@opentelemetry/instrumentation-http');
   return {
-    http: http && new http.HttpInstrumentation(),
+    http: instrumentationHttp && new instrumentationHttp.HttpInstrumentation(),
     start(instrumentations) {
       const sdk = new sdkNode.NodeSDK({ instrumentations });
       sdk.start();
-      return sdk;
+      return ofProviders(Object.values<unknown>({ ...sdk }).filter(isProvider));
     },
   };
 }
 
-/** Sends what the registered providers hold; they run on. */
-export async function flushProviders(): Promise<void> {
-  const tracers = trace.getTracerProvider() as { getDelegate?(): object };
-  const providers: { forceFlush?(): Promise<void> }[] = [
-    tracers.getDelegate?.() ?? tracers,
-    metrics.getMeterProvider(),
-  ];
-  await Promise.allSettled(providers.map((provider) => provider.forceFlush?.()));
+/** NodeSDK's own shutdown() ends as soon as one exporter has failed, and it has no flush: so its providers are asked. */
+function ofProviders(providers: readonly Provider[]): Sdk {
+  const spans = providers.filter((provider) => provider === tracerProvider());
+  return {
+    flush: () => settled(providers, (provider) => provider.forceFlush()),
+    flushSpans: () => settled(spans, (provider) => provider.forceFlush()),
+    shutdown: () => settled(providers, (provider) => provider.shutdown()),
+  };
+}
+
+async function settled(providers: readonly Provider[], act: (provider: Provider) => Promise<void>): Promise<void> {
+  await Promise.allSettled(providers.map(async (provider) => act(provider)));
+}
+
+function isProvider(value: unknown): value is Provider {
+  const { forceFlush, shutdown } = (value ?? {}) as Partial<Provider>;
+  return typeof forceFlush === 'function' && typeof shutdown === 'function';
 }
 
 /**
- * An optional peer: as this package sees it, or else as the application does. The two differ where the package is
- * linked into the application (`npm link`, `file:`): then it is resolved from where it really is.
+ * An optional peer: as this package sees it, or else as the application does. They differ where this package is linked
+ * into the application (`npm link`, `file:`), for it is resolved from where it really is.
  */
 function requireOptional<T>(name: string): T | undefined {
   const main = process.argv[1];
-  const places = [import.meta.url, main && isAbsolute(main) ? main : undefined, join(process.cwd(), 'main.js')];
+  const places = [import.meta.url, join(process.cwd(), 'app.js')];
+  if (main && isAbsolute(main)) places.splice(1, 0, main);
   for (const place of places) {
-    if (!place) continue;
     const require = createRequire(place);
     try {
       require.resolve(name);

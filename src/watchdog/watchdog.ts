@@ -8,7 +8,7 @@ import { epollDescriptors, ProcFile, type SchedTimes, schedTimes, taskFile } fro
 import type { StallEvidence } from './verdict.ts';
 
 /** How long the exit handler waits for the thread to close its inspector session (measured: 0 to 7 ms). */
-const EXIT_WAIT_MS = 50;
+const EXIT_WAIT_MS = 1000;
 /** A thread that is later than this for its own look was held as well: nothing is known of who held the loop. */
 const THREAD_LATE_MS = 15;
 
