@@ -61,7 +61,7 @@ const MAX_RUNS = 1024;
  * and no allocation but for what is kept of the turn.
  */
 export class SectionRecorder {
-  readonly #spans: SpanTracker;
+  readonly spans: SpanTracker;
   readonly #listener: SectionListener;
   readonly #thresholdMs: number;
   readonly #eventMinMs: number;
@@ -80,7 +80,7 @@ export class SectionRecorder {
     listener: SectionListener,
     options: { thresholdMs: number; sectionEventMinMs: number },
   ) {
-    this.#spans = spans;
+    this.spans = spans;
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
     this.#eventMinMs = options.sectionEventMinMs;
@@ -103,7 +103,7 @@ export class SectionRecorder {
     const depth = this.#depth;
     if (depth === MAX_DEPTH) return Reflect.apply(call, self, args);
     this.#sections[depth] = section;
-    this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.#spans.stateOf(owner as Span));
+    this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.spans.stateOf(owner as Span));
     this.#nested[depth] = 0;
     this.#adopts[depth] = section.adopts === undefined ? 0 : 1;
     if (section.slow) this.#listener.onSlowSectionStart();
