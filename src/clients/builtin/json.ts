@@ -3,7 +3,7 @@ import { disguise, replaceMethod } from '../../wrap.ts';
 import { defineClient } from '../define.ts';
 
 /** Below this a text is parsed in well under a millisecond. */
-export const LONG_TEXT = 64 * 1024;
+const LONG_TEXT = 64 * 1024;
 
 /** `JSON.parse` of long texts. Short ones are parsed by the million: they pay for one comparison. */
 export const json = defineClient({
