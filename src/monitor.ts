@@ -1,7 +1,7 @@
 import { executionAsyncId } from 'node:async_hooks';
 import type { Meter, TracerProvider } from '@opentelemetry/api';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
-import type { Sample } from './blame/shares.ts';
+import { isLate, type Sample } from './blame/shares.ts';
 import { Stall } from './blame/stall.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
 import { now } from './clock.ts';
@@ -10,6 +10,7 @@ import { Metrics } from './metrics/metrics.ts';
 import { type SectionListener, SectionRecorder, type SectionRun } from './sections/recorder.ts';
 import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts';
 import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
+import { Escalation } from './watchdog/escalation.ts';
 import { GcPauses } from './watchdog/gc.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
@@ -43,6 +44,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #metrics: Metrics;
   readonly #watchdog: Watchdog;
   readonly #gc = new GcPauses();
+  readonly #escalation = new Escalation();
   readonly #stack = new StackReader();
   readonly #thresholdMs: number;
 
@@ -83,6 +85,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.settleNow();
     this.#watchdog.stop();
     this.#gc.stop();
+    this.#escalation.stop();
     this.#metrics.stop();
     this.spans.stop();
   }
@@ -164,7 +167,9 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       judgement = judge(frames);
     }
     if (this.#samples.length >= MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 1);
-    this.#samples.push({ postedAt, at, owner, judgement, frames, callback: executionAsyncId() });
+    const sample = { postedAt, at, owner, judgement, frames, callback: executionAsyncId() };
+    this.#samples.push(sample);
+    if (!judgement.span && isLate(sample)) this.#escalation.raise();
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
     this.#samplingMs += Math.min(SAMPLE_MAX_MS, now() - at);

@@ -55,7 +55,7 @@ export interface StallShares<Owner> {
 }
 
 /** A sample later than this waited for native code to end: what is known of its wait is the judgement's alone. */
-export const LATE_SAMPLE_MS = 10;
+const LATE_SAMPLE_MS = 10;
 /** How far beyond itself a sample speaks for its span: so many of the distances that samples are meant to have. */
 const REACH = 2;
 
@@ -165,7 +165,13 @@ export function shareStall<Owner>(
         unknownMs += begun - from;
         const share = ledger.add(sample.owner, sample.judgement.code, to - begun, begun, to);
         share.pieces++;
-        seeCode(share, sample.judgement.code, sample.frames, to - begun);
+        // What a late thread did not see in between was the span's, but perhaps another function's.
+        seeCode(
+          share,
+          sample.judgement.code,
+          sample.frames,
+          Math.min(to - begun, spokenFor(sample, from - stall.from)),
+        );
       }
     }
     for (const sample of inside) {
@@ -229,11 +235,16 @@ interface Part<Owner> extends Interval {
   readonly sample: Sample<Owner> | undefined;
 }
 
-const isLate = <Owner>(sample: Sample<Owner>): boolean => sample.at - sample.postedAt > LATE_SAMPLE_MS;
+/** Whether a sample had to wait for native code to end. */
+export const isLate = <Owner>(sample: Sample<Owner>): boolean => sample.at - sample.postedAt > LATE_SAMPLE_MS;
 const isProof = <Owner>(sample: Sample<Owner>): boolean => sample.judgement.span;
 /** A late sample that proves nothing is one operation's whole wait, and nobody knows whose. */
 const speaker = <Owner>(sample: Sample<Owner>): Sample<Owner> | undefined =>
   isProof(sample) || !isLate(sample) ? sample : undefined;
+
+/** For how long a sample can speak for its function: its own wait, and as far as samples were meant to be apart then. */
+const spokenFor = <Owner>(sample: Sample<Owner>, stuckMs: number): number =>
+  sample.at - sample.postedAt + REACH * sampleIntervalMs(stuckMs);
 
 /** Cuts a gap into parts by the samples taken in it. A thread that was late leaves holes: they are nobody's. */
 function partsOf<Owner>(

@@ -22,8 +22,8 @@ for (const node of nodes) {
         const blocked = new Map(receiver.spans.map((s) => [s.spanId, s.attributes['event_loop.blocked'] === true]));
         assert.equal(truth.filter(({ innocentId }) => blocked.get(innocentId)).length, 0);
         const right = truth.filter(({ culpritId }) => blocked.get(culpritId)).length;
-        // Node 20's hooks keep the culprit's context until the interrupt is taken; Node 24 leaves nothing to see
-        if (node.name === 'Node 20') assert.ok(right >= TRIALS / 2, `${right} of ${TRIALS} culprits were named`);
+        // Node 20's hooks keep the culprit's context until the interrupt is taken; Node 24 gets one after the first time
+        assert.ok(right >= TRIALS / 2, `${right} of ${TRIALS} culprits were named`);
         const stalls = receiver.metrics.filter((point) => point.name === 'event_loop.blocked.duration');
         assert.ok(stalls.length > 0, 'the metric has the stalls in any case');
       } finally {
