@@ -21,7 +21,9 @@ interface Contribution {
 
 /** A share's own evidence where it has one: that of the section that made the most of it. */
 export function evidenceOf(share: Share<SpanState>, stall: StallEvidence): StallEvidence {
-  return share.evidence && share.sectionMs >= share.ms / 2 ? { ...share.evidence, stopped: stall.stopped ?? 0 } : stall;
+  return share.evidence && share.evidenceMs >= share.ms / 2
+    ? { ...share.evidence, stopped: stall.stopped ?? 0 }
+    : stall;
 }
 
 /** The part of a share that its span may be accused of: without waiting for a CPU, and without a stop of the process. */

@@ -34,11 +34,13 @@ export interface Share<Owner> {
   /** When its first and last pieces began and ended. */
   from: number;
   to: number;
-  /** The section that made the most of it, if one did. */
+  /** The call that made the most of it, if one did, and for how long in all: a response comes in many chunks. */
   section: Section | undefined;
   sectionMs: number;
-  /** What is known of that section alone; `undefined` where the stall's evidence is all there is. */
+  readonly sections: Map<string, number>;
+  /** What is known of its longest section alone; `undefined` where the stall's evidence is all there is. */
   evidence: StallEvidence | undefined;
+  evidenceMs: number;
   /** The innermost frame of the user's code that was seen most, and the stack it was seen in. */
   code: Frame | undefined;
   codeMs: number;
@@ -94,7 +96,9 @@ class Ledger<Owner> {
         to,
         section: undefined,
         sectionMs: 0,
+        sections: new Map(),
         evidence: undefined,
+        evidenceMs: 0,
         code: undefined,
         codeMs: 0,
         stack: [],
@@ -134,20 +138,20 @@ export function shareStall<Owner>(
     for (const { owner, ms } of ownersOf(piece, whole, ordered, samples, startOf)) {
       const share = ledger.add(owner, undefined, ms, Math.max(piece.start, stall.from), piece.end);
       share.pieces += piece.runs;
-      if (ms > share.sectionMs) {
-        share.section = piece.section;
-        share.sectionMs = ms;
-        share.evidence = piece.details?.evidence;
-      }
-      // Who has called a callback is its client; who calls a client is whoever the section is told of.
-      if (piece.details && piece.section.phase !== 'callback') {
+      seeSection(share, piece, ms);
+      const { phase } = piece.section;
+      // Who has called a callback is its client; who calls a client is whoever the section is told of. A response has no
+      // caller: what was seen inside (a parser of the application's own) tells more, where anything was.
+      const isSeenInside =
+        phase === 'decode' && samples.some((sample) => sample.judgement.code && within(sample, piece));
+      if (piece.details && phase !== 'callback' && !isSeenInside) {
         seeCode(share, userFrame(piece.details.stack), piece.details.stack, ms);
         continue;
       }
       // What a sample saw inside the section names its caller, or the callback itself.
       for (const sample of samples) {
-        if (sample.at < piece.start || sample.at > piece.end || !sample.judgement.code) continue;
-        if (sample.owner !== owner && piece.section.phase === 'callback') continue;
+        if (!within(sample, piece) || !sample.judgement.code) continue;
+        if (sample.owner !== owner && phase === 'callback') continue;
         seeCode(share, sample.judgement.code, sample.frames, Math.min(ms, sample.at - sample.postedAt));
       }
     }
@@ -191,6 +195,9 @@ export function shareStall<Owner>(
   return { shares, unknownMs, kind: isHold ? 'hold' : 'burst' };
 }
 
+const within = ({ at }: { at: number }, { start, end }: { start: number; end: number }): boolean =>
+  at >= start && at <= end;
+
 /**
  * Whose a section's own time is. A callback is the application's code, which may open spans of its own: of the time that
  * samples saw it in those, they are the owners, each since the sample before it or since it began.
@@ -204,7 +211,6 @@ function ownersOf<Owner>(
 ): { owner: Owner | undefined; ms: number }[] {
   const whole = [{ owner: piece.owner, ms }];
   if (piece.section.phase !== 'callback') return whole;
-  const within = (sample: Sample<Owner>, { start, end }: SectionPiece<Owner>) => sample.at >= start && sample.at <= end;
   const foreign = (sample: Sample<Owner>) => sample.judgement.span && sample.owner !== piece.owner;
   if (!samples.some((sample) => foreign(sample) && within(sample, piece))) return whole;
   const nested = pieces.filter((other) => other !== piece && other.start >= piece.start && other.end <= piece.end);
@@ -305,6 +311,19 @@ function provenRun<Owner>(samples: readonly Sample<Owner>[]): number {
     last = sample;
   }
   return last.at - first.postedAt;
+}
+
+function seeSection<Owner>(share: Share<Owner>, { section, details }: SectionPiece<Owner>, ms: number): void {
+  const sum = (share.sections.get(section.name) ?? 0) + ms;
+  share.sections.set(section.name, sum);
+  if (sum > share.sectionMs) {
+    share.section = section;
+    share.sectionMs = sum;
+  }
+  if (ms > share.evidenceMs) {
+    share.evidence = details?.evidence;
+    share.evidenceMs = ms;
+  }
 }
 
 function seeCode<Owner>(share: Share<Owner>, code: Frame | undefined, stack: readonly Frame[], ms: number): void {

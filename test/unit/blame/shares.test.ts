@@ -234,3 +234,31 @@ test("a function that a late thread saw only when the block was over is not the 
   assert.equal(msOf(stall, 'a') > 100, true);
   assert.equal(stall.shares[0]?.code?.functionName, 'a');
 });
+
+test('a response is told by what parsed it where that was seen; a request by who made it', () => {
+  const details = { stack: [code('caller')], evidence: undefined };
+  const named = (phase: 'call' | 'encode' | 'decode', samples: Sample<string>[]) =>
+    shareStall(
+      { from: 0, to: 50 },
+      [{ ...piece(0, 50, 'a'), section: { ...section, phase }, details }],
+      samples,
+      everAt(),
+    ).shares[0]?.code?.functionName;
+  const inside = [sample(30, 'a', { judgement: { span: true, code: code('inside'), why: 'encloses' }, postedAt: 25 })];
+  assert.equal(named('call', inside), 'caller');
+  assert.equal(named('encode', inside), 'caller');
+  assert.equal(named('decode', inside), 'inside');
+  assert.equal(named('decode', []), 'caller');
+});
+
+test('of many short sections the call that they are of makes the most, though a single other one is longer', () => {
+  const chunks = Array.from({ length: 12 }, (_, i) => piece(i * 6, i * 6 + 5, 'a'));
+  const other = { ...piece(80, 100, 'a'), section: { ...section, name: 'fs.readSync', phase: 'call' } as const };
+  const evidence = { wall: 20, run: 0, queue: 20 };
+  const details = { stack: [], evidence };
+  const [share] = shareStall({ from: 0, to: 100 }, [...chunks, { ...other, details }], [], everAt()).shares;
+  assert.equal(share?.section?.name, 'pg decode');
+  assert.equal(share?.sectionMs, 60);
+  assert.equal(share?.evidence, evidence);
+  assert.equal(share?.evidenceMs, 20, 'and is no evidence for the whole');
+});
