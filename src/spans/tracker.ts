@@ -5,6 +5,7 @@ import { warnOnce } from '../log.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { activeSpan } from './active.ts';
 import { SpansInFlight } from './in-flight.ts';
+import { createStamps, type Stamps } from './stamps.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {
@@ -72,7 +73,7 @@ interface Delegating {
 export class SpanTracker {
   readonly inFlight: SpansInFlight = new SpansInFlight();
   readonly #listener: SpanListener;
-  readonly #states = new WeakMap<object, SpanState>();
+  readonly #states: Stamps<SpanState> = createStamps();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
   #lastStarted: { state: SpanState; parent: Span | undefined } | undefined;
@@ -158,7 +159,8 @@ export class SpanTracker {
 
   #started(tracer: object, span: Span, options: unknown, parentContext: unknown): void {
     try {
-      if (this.#states.has(span) || !trace.isSpanContextValid(span.spanContext())) return;
+      // A span that records has a valid context, whose check is two regular expressions.
+      if (this.#states.get(span) || !(span.isRecording() || trace.isSpanContextValid(span.spanContext()))) return;
       const isRoot = (options as { root?: boolean } | undefined)?.root === true;
       const parent = isRoot ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
       const { instrumentationScope } = tracer as { instrumentationScope?: { name?: string } };
