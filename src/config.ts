@@ -14,6 +14,12 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    */
   sectionEventMinMs?: number;
   /**
+   * For how long after the start blocks are expected, in milliseconds: they are counted with the reason `startup`, and no
+   * span is marked. What runs before the loop's first turn is no block in any case. Default 0, range 0 to 600,000.
+   * Environment: `LOOPBLAME_STARTUP_GRACE_MS`. Since 0.1.0.
+   */
+  startupGraceMs?: number;
+  /**
    * Whether clients that have no official instrumentation (node-rdkafka, better-sqlite3, node:sqlite) get CLIENT,
    * PRODUCER and CONSUMER spans of ours. Default true. Environment: `LOOPBLAME_CLIENT_SPANS`. Since 0.1.0.
    */
@@ -60,6 +66,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     range: [0, 60_000],
     meaning:
       'the shortest section that becomes an `event_loop.section` event; shorter ones count in `event_loop.sync.*` alone',
+  },
+  {
+    name: 'startupGraceMs',
+    env: 'LOOPBLAME_STARTUP_GRACE_MS',
+    default: 0,
+    range: [0, 600_000],
+    meaning:
+      'for how long after the start blocks are expected: counted with the reason `startup`, but no span is marked',
   },
   {
     name: 'clientSpans',

@@ -1,16 +1,14 @@
 import { isMainThread } from 'node:worker_threads';
 import { type MeterProvider, type TracerProvider, trace } from '@opentelemetry/api';
 import { InstrumentationBase, type InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation';
+import { type ActiveInstance, activeInstance, setActiveInstance } from './active.ts';
 import { clients } from './clients/index.ts';
 import { Patcher } from './clients/patcher.ts';
 import { type EventLoopInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
 import { logInfo, warnOnce } from './log.ts';
 import { LoopMonitor } from './monitor.ts';
+import type { SectionRecorder } from './sections/recorder.ts';
 import { VERSION } from './version.ts';
-
-/** Which instance watches this process: two would mark every span twice. */
-const ACTIVE = Symbol.for('loopblame.active');
-const globals = globalThis as { [ACTIVE]?: EventLoopInstrumentation | undefined };
 
 /**
  * Finds the spans that block the event loop, and says for how long, where in the code and why.
@@ -21,7 +19,10 @@ const globals = globalThis as { [ACTIVE]?: EventLoopInstrumentation | undefined 
  * @throws {TypeError} on options that are not accepted, before anything is patched: all errors in one message.
  * @since 0.1.0
  */
-export class EventLoopInstrumentation extends InstrumentationBase<EventLoopInstrumentationConfig> {
+export class EventLoopInstrumentation
+  extends InstrumentationBase<EventLoopInstrumentationConfig>
+  implements ActiveInstance
+{
   // The base class calls init() and enable() before this class's fields would be set: they are declared alone.
   declare private _options: ResolvedConfig | undefined;
   declare private _patcher: Patcher | undefined;
@@ -42,17 +43,23 @@ export class EventLoopInstrumentation extends InstrumentationBase<EventLoopInstr
     return this._patcher.moduleDefinitions();
   }
 
+  /** @internal */
+  get sections(): SectionRecorder | undefined {
+    return this._monitor?.sections;
+  }
+
   override enable(): void {
     if (this._monitor) return;
     if (!isMainThread) {
       warnOnce('thread', 'loops of worker threads are not watched');
       return;
     }
-    if (globals[ACTIVE] && globals[ACTIVE] !== this) {
+    const active = activeInstance();
+    if (active && active !== this) {
       warnOnce('twice', 'another EventLoopInstrumentation already watches this process: this one stays off');
       return;
     }
-    globals[ACTIVE] = this;
+    setActiveInstance(this);
     this._monitor = new LoopMonitor(this._options ?? resolveConfig(this.getConfig()));
     super.enable();
     this._patcher?.patchBuiltins();
@@ -68,7 +75,7 @@ export class EventLoopInstrumentation extends InstrumentationBase<EventLoopInstr
     super.disable();
     monitor.stop();
     this._monitor = undefined;
-    globals[ACTIVE] = undefined;
+    setActiveInstance(undefined);
   }
 
   override setTracerProvider(provider: TracerProvider): void {

@@ -23,6 +23,9 @@ const MAX_SAMPLES = 256;
 const SETTLE_TURNS = 4;
 const SETTLE_MAX_MS = 250;
 
+/** Why a block is expected while the application starts. */
+const STARTUP = 'startup';
+
 /** The evaluated expression itself is a frame. */
 const INSPECTOR_FRAMES = 1;
 
@@ -47,6 +50,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #escalation = new Escalation();
   readonly #stack = new StackReader();
   readonly #thresholdMs: number;
+  readonly #startupGraceMs: number;
+  #startupEndsAt = 0;
 
   readonly #evidence: Evidence;
   readonly #victims: Victims;
@@ -65,6 +70,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   constructor(config: ResolvedConfig) {
     this.#thresholdMs = config.blockedThresholdMs;
+    this.#startupGraceMs = config.startupGraceMs;
     this.spans = new SpanTracker(this);
     this.sections = new SectionRecorder(this.spans, this, {
       thresholdMs: config.blockedThresholdMs,
@@ -77,6 +83,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   }
 
   start(): void {
+    this.#startupEndsAt = now() + this.#startupGraceMs;
     this.#gc.start();
     this.#watchdog.start();
   }
@@ -201,7 +208,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   }
 
   #newStall(): Stall {
-    return new Stall(this.#thresholdMs, this.spans.inFlight);
+    const isStartup = now() < this.#startupEndsAt;
+    return new Stall(this.#thresholdMs, this.spans.inFlight, isStartup ? STARTUP : undefined);
   }
 
   /** Marks, in mid-stall, every span that has held the loop for the threshold by now. */
@@ -243,8 +251,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     stall.share(turn, pending.runs, pending.samples);
     stall.judge(evidence);
     stall.marks.writeEvents();
-    for (const { ms, cause, share, harmMs } of stall.parts(turn, evidence)) {
-      this.#metrics.recordBlocked({ ms, cause, section: share?.section, code: share?.code, harmMs });
+    for (const { share, ...part } of stall.parts(turn, evidence)) {
+      this.#metrics.recordBlocked({ ...part, section: share?.section, code: share?.code });
     }
   }
 }

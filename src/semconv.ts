@@ -16,6 +16,8 @@ export const ATTR_BLOCKED_MAX = 'event_loop.blocked.max';
 export const ATTR_BLOCKED_COUNT = 'event_loop.blocked.count';
 export const ATTR_BLOCKED_CAUSE = 'event_loop.blocked.cause';
 export const ATTR_BLOCKED_SECTION = 'event_loop.blocked.section';
+/** On metrics: why the application meant to hold the loop (`allowBlocking`'s reason, or `startup`). */
+export const ATTR_BLOCKED_EXPECTED = 'event_loop.blocked.expected';
 export const ATTR_BLOCKED_VICTIMS = 'event_loop.blocked.victims';
 export const ATTR_BLOCKED_HARM = 'event_loop.blocked.harm';
 

@@ -84,9 +84,15 @@ export type StartOf<Owner> = (owner: Owner) => number;
 class Ledger<Owner> {
   readonly shares = new Map<unknown, Share<Owner>>();
 
-  /** Shares are told apart by span; without one, by function. */
-  add(owner: Owner | undefined, code: Frame | undefined, ms: number, from: number, to: number): Share<Owner> {
-    const key = owner ?? `${code?.functionName} ${code?.file}`;
+  /** Shares are told apart by span; without one, by section or function. */
+  add(
+    owner: Owner | undefined,
+    { code, section }: { code?: Frame | undefined; section?: Section },
+    ms: number,
+    from: number,
+    to: number,
+  ): Share<Owner> {
+    const key = owner ?? `${section?.name} ${section?.expected} ${code?.functionName} ${code?.file}`;
     let share = this.shares.get(key);
     if (!share) {
       share = {
@@ -136,7 +142,7 @@ export function shareStall<Owner>(
     const cut = piece.start < stall.from ? stall.from - piece.start : 0;
     const whole = Math.max(0, piece.own - cut);
     for (const { owner, ms } of ownersOf(piece, whole, ordered, samples, startOf)) {
-      const share = ledger.add(owner, undefined, ms, Math.max(piece.start, stall.from), piece.end);
+      const share = ledger.add(owner, { section: piece.section }, ms, Math.max(piece.start, stall.from), piece.end);
       share.pieces += piece.runs;
       seeSection(share, piece, ms);
       const { phase } = piece.section;
@@ -167,7 +173,7 @@ export function shareStall<Owner>(
       else {
         const begun = sample.owner === undefined ? from : Math.max(from, Math.min(to, startOf(sample.owner)));
         unknownMs += begun - from;
-        const share = ledger.add(sample.owner, sample.judgement.code, to - begun, begun, to);
+        const share = ledger.add(sample.owner, sample.judgement, to - begun, begun, to);
         share.pieces++;
         // What a late thread did not see in between was the span's, but perhaps another function's.
         seeCode(

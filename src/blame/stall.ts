@@ -16,6 +16,8 @@ export interface StallPart {
   readonly cause: Cause;
   readonly share: Share<SpanState> | undefined;
   readonly harmMs: number;
+  /** Why it was expected, where it was. */
+  readonly expected: string | undefined;
 }
 
 /** One stall, from the moment that its turn has reached the threshold until all evidence is in. */
@@ -27,9 +29,12 @@ export class Stall {
   shares: StallShares<SpanState> = { shares: [], unknownMs: 0, kind: 'hold' };
   at = Number.NEGATIVE_INFINITY;
   readonly #thresholdMs: number;
+  readonly #expected: string | undefined;
 
-  constructor(thresholdMs: number, inFlight: SpansInFlight) {
+  /** @param expected why nobody is blamed for it, if so */
+  constructor(thresholdMs: number, inFlight: SpansInFlight, expected?: string) {
     this.#thresholdMs = thresholdMs;
+    this.#expected = expected;
     this.marks = new StallMarks(thresholdMs, inFlight);
   }
 
@@ -41,6 +46,10 @@ export class Stall {
 
   /** Marks the culprits, and says to the victims why. */
   judge(evidence: StallEvidence): void {
+    if (this.#expected !== undefined) {
+      this.record.cause = verdict(evidence);
+      return;
+    }
     recordOf(this.shares, verdict(evidence), this.record);
     this.marks.apply(this.shares, evidence);
   }
@@ -51,13 +60,14 @@ export class Stall {
     const culprits = this.shares.shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
     if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
       const ms = turn.to - turn.from;
-      return [{ ms, cause, share: undefined, harmMs: this.marks.harmMs(ms) }];
+      return [{ ms, cause, share: undefined, harmMs: this.marks.harmMs(ms), expected: this.#expected }];
     }
     return culprits.map((share) => ({
       ms: share.ms,
       cause: spanCause(evidenceOf(share, evidence)),
       share,
       harmMs: this.marks.harmMs(share.ms, share),
+      expected: this.#expected ?? share.section?.expected,
     }));
   }
 }

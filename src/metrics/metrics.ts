@@ -17,6 +17,8 @@ export interface BlockedRecord {
   readonly code?: Frame | undefined;
   /** Request-milliseconds that others lost meanwhile. */
   readonly harmMs: number;
+  /** Why the application meant to hold the loop, where it did. */
+  readonly expected?: string | undefined;
 }
 
 /** The metrics. They count every span and every stall, however traces are sampled. */
@@ -80,18 +82,19 @@ export class Metrics {
     if (blocked) this.#blockedSpans++;
   }
 
-  recordBlocked({ ms, cause, section, code, harmMs }: BlockedRecord): void {
+  recordBlocked({ ms, cause, section, code, harmMs, expected }: BlockedRecord): void {
     const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause };
     if (section) {
       attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
       attributes[semconv.ATTR_SECTION_SYSTEM] = section.system;
     }
     if (code) attributes[semconv.ATTR_CODE_FUNCTION_NAME] = this.#bounded(code.functionName);
+    if (expected !== undefined) attributes[semconv.ATTR_BLOCKED_EXPECTED] = this.#bounded(expected);
     this.#blocked?.record(ms / 1e3, attributes);
     this.#stalled?.add(harmMs / 1e3, attributes);
   }
 
-  /** Function names come from code, so their number must not. */
+  /** Function names and reasons come from code, so their number must be bounded. */
   #bounded(name: string): string {
     if (!this.#functions.has(name)) {
       if (this.#functions.size >= this.#maxFunctions) return OTHER_FUNCTION;

@@ -19,6 +19,8 @@ export interface Section {
    * the section owns it. We may stand outside of that instrumentation's wrapper, where the span is not yet there.
    */
   readonly adopts?: string;
+  /** Why the application means to hold the loop here (`allowBlocking`): it is counted so, and nobody is blamed. */
+  readonly expected?: string;
 }
 
 /** One section that ran in the current turn. Times in ms on the monotonic clock. */
@@ -101,7 +103,9 @@ export class SectionRecorder {
     startedAt?: number,
   ): T {
     const depth = this.#depth;
-    if (depth === MAX_DEPTH) return Reflect.apply(call, self, args);
+    // What runs within an expected block is expected as well.
+    const isCovered = depth === MAX_DEPTH || (depth > 0 && this.#sections[depth - 1]!.expected !== undefined);
+    if (isCovered) return Reflect.apply(call, self, args);
     this.#sections[depth] = section;
     this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.spans.stateOf(owner as Span));
     this.#nested[depth] = 0;

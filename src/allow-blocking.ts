@@ -1,0 +1,35 @@
+import { activeInstance } from './active.ts';
+import type { Section } from './sections/recorder.ts';
+
+/** Reasons remembered: they are constants of the code, so that there are few. */
+const MAX_REASONS = 100;
+const sections = new Map<string, Section>();
+
+function sectionOf(reason: string): Section {
+  const known = sections.get(reason);
+  if (known) return known;
+  const section: Section = { name: 'allowBlocking', phase: 'call', system: 'nodejs', slow: true, expected: reason };
+  if (sections.size < MAX_REASONS) sections.set(reason, section);
+  return section;
+}
+
+/**
+ * Runs `fn` and returns what it returns, as a block that you expect: loading a configuration, warming a cache. It is
+ * counted in `event_loop.blocked.duration` with `reason` as `event_loop.blocked.expected`, and no span is marked for it;
+ * requests that had to wait are told all the same. Of an async function, the part before its first `await` is meant.
+ *
+ * Without an {@link EventLoopInstrumentation} at work it just runs `fn`.
+ *
+ * @param reason why it is fine to hold the loop here; a constant, since it becomes a metric's attribute
+ * @throws {TypeError} when `reason` is not a string of 1 to 100 characters, or `fn` no function; and whatever `fn` throws
+ * @since 0.1.0
+ */
+export function allowBlocking<T>(reason: string, fn: () => T): T {
+  if (typeof reason !== 'string' || reason.length < 1 || reason.length > 100) {
+    throw new TypeError('loopblame: reason must be a string of 1 to 100 characters');
+  }
+  if (typeof fn !== 'function') throw new TypeError('loopblame: fn must be a function');
+  const recorder = activeInstance()?.sections;
+  if (!recorder) return fn();
+  return recorder.run<T>(sectionOf(reason), undefined, fn, undefined, [], allowBlocking);
+}
