@@ -14,6 +14,13 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    */
   sectionEventMinMs?: number;
   /**
+   * How a stall stands on the span that caused it: as an `event_loop.stall` event, or as an INTERNAL child span of that
+   * name with the stall's true start and end, which tracing UIs draw as a bar of its length. A span more for each stall
+   * changes what span metrics count, and an event costs nothing. Default `'event'`; accepts `'event'` and `'span'`.
+   * Environment: `LOOPBLAME_STALLS`. Since 0.1.0.
+   */
+  stalls?: 'event' | 'span';
+  /**
    * For how long after the start blocks are expected, in milliseconds: they are counted with the reason `startup`, and no
    * span is marked. What runs before the loop's first turn is no block in any case. Default 0, range 0 to 600,000.
    * Environment: `LOOPBLAME_STARTUP_GRACE_MS`. Since 0.1.0.
@@ -43,7 +50,9 @@ export type ResolvedConfig = Required<Omit<EventLoopInstrumentationConfig, 'enab
 export interface OptionSpec {
   readonly name: keyof ResolvedConfig;
   readonly env: string;
-  readonly default: number | boolean;
+  readonly default: number | boolean | string;
+  /** Accepted values of a choice. */
+  readonly choices?: readonly string[];
   /** Accepted range of a number, both ends included. */
   readonly range?: readonly [min: number, max: number];
   readonly integer?: boolean;
@@ -66,6 +75,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     range: [0, 60_000],
     meaning:
       'the shortest section that becomes an `event_loop.section` event; shorter ones count in `event_loop.sync.*` alone',
+  },
+  {
+    name: 'stalls',
+    env: 'LOOPBLAME_STALLS',
+    default: 'event',
+    choices: ['event', 'span'],
+    meaning: 'how a stall stands on its span: as the event `event_loop.stall`, or as a child span of that name',
   },
   {
     name: 'startupGraceMs',
@@ -106,12 +122,14 @@ const formatted = (value: number): string => value.toLocaleString('en-US');
 
 /** What an option accepts, in words: for errors and the README. */
 export function acceptedValues(option: OptionSpec): string {
+  if (option.choices) return option.choices.map((choice) => `'${choice}'`).join(' or ');
   if (!option.range) return 'true or false';
   const [min, max] = option.range;
   return `${option.integer ? 'a whole number' : 'a number'} from ${formatted(min)} to ${formatted(max)}`;
 }
 
 function isAccepted(option: OptionSpec, value: unknown): boolean {
+  if (option.choices) return typeof value === 'string' && option.choices.includes(value);
   if (!option.range) return typeof value === 'boolean';
   const [min, max] = option.range;
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
@@ -120,6 +138,7 @@ function isAccepted(option: OptionSpec, value: unknown): boolean {
 
 /** An environment variable's text as a value of the option's kind; `undefined` where it is none. */
 function parsed(option: OptionSpec, text: string): unknown {
+  if (option.choices) return text;
   if (option.range) return Number(text);
   const lower = text.toLowerCase();
   return lower === 'true' ? true : lower === 'false' ? false : undefined;

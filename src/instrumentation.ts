@@ -60,7 +60,7 @@ export class EventLoopInstrumentation
       return;
     }
     setActiveInstance(this);
-    this._monitor = new LoopMonitor(this._options ?? resolveConfig(this.getConfig()));
+    this._monitor = new LoopMonitor(this._options ?? resolveConfig(this.getConfig()), () => this.tracer);
     super.enable();
     this._patcher?.patchBuiltins();
     this._monitor.useTracerProvider(trace.getTracerProvider());

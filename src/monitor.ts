@@ -1,6 +1,7 @@
 import { executionAsyncId } from 'node:async_hooks';
-import type { Meter, TracerProvider } from '@opentelemetry/api';
+import type { Meter, Tracer, TracerProvider } from '@opentelemetry/api';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
+import { type DrawStall, drawEvent, drawSpan } from './blame/marks.ts';
 import { isLate, type Sample } from './blame/shares.ts';
 import { Stall } from './blame/stall.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
@@ -51,6 +52,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #stack = new StackReader();
   readonly #thresholdMs: number;
   readonly #startupGraceMs: number;
+  readonly #draw: DrawStall;
   #startupEndsAt = 0;
 
   readonly #evidence: Evidence;
@@ -68,9 +70,14 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   #pending: PendingStall[] = [];
 
-  constructor(config: ResolvedConfig) {
+  /** @param tracer gives the tracer for spans of our own */
+  constructor(config: ResolvedConfig, tracer: () => Tracer) {
     this.#thresholdMs = config.blockedThresholdMs;
     this.#startupGraceMs = config.startupGraceMs;
+    const draw = drawSpan(tracer);
+    const unfollowed: DrawStall = (span, share, attributes) =>
+      this.spans.unfollowed(() => draw(span, share, attributes));
+    this.#draw = config.stalls === 'span' ? unfollowed : drawEvent;
     this.spans = new SpanTracker(this);
     this.sections = new SectionRecorder(this.spans, this, {
       thresholdMs: config.blockedThresholdMs,
@@ -209,7 +216,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   #newStall(): Stall {
     const isStartup = now() < this.#startupEndsAt;
-    return new Stall(this.#thresholdMs, this.spans.inFlight, isStartup ? STARTUP : undefined);
+    return new Stall(this.#thresholdMs, this.spans.inFlight, this.#draw, isStartup ? STARTUP : undefined);
   }
 
   /** Marks, in mid-stall, every span that has held the loop for the threshold by now. */

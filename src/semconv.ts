@@ -44,6 +44,8 @@ export const ATTR_SECTION_NAME = 'event_loop.section.name';
 export const ATTR_SECTION_PHASE = 'event_loop.section.phase';
 export const ATTR_SECTION_DURATION = 'event_loop.section.duration';
 export const EVENT_STALL = 'event_loop.stall';
+/** The same as a span, with option `stalls: 'span'`. */
+export const SPAN_STALL = 'event_loop.stall';
 export const ATTR_STALL_DURATION = 'event_loop.stall.duration';
 export const ATTR_STALL_THRESHOLD = 'event_loop.stall.threshold';
 export const ATTR_STALL_CAUSE = 'event_loop.stall.cause';

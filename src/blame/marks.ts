@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import { toPerformanceTime } from '../clock.ts';
 import * as semconv from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
@@ -6,6 +6,27 @@ import type { SpanState } from '../spans/tracker.ts';
 import { formatStack } from '../watchdog/stack.ts';
 import { ownFraction, type StallEvidence, spanCause } from '../watchdog/verdict.ts';
 import type { Share, StallShares } from './shares.ts';
+
+/** Puts a stall on the span that caused it. */
+export type DrawStall = (span: Span, share: Share<SpanState>, attributes: Attributes) => void;
+
+/** As an event of the span. */
+export const drawEvent: DrawStall = (span, share, attributes) => {
+  span.addEvent(semconv.EVENT_STALL, attributes, toPerformanceTime(share.from));
+};
+
+/** As a child span with the stall's true start and end, of a tracer whose spans are not followed. */
+export function drawSpan(tracer: () => Tracer): DrawStall {
+  return (parent, share, attributes) => {
+    tracer()
+      .startSpan(
+        semconv.SPAN_STALL,
+        { kind: SpanKind.INTERNAL, attributes, startTime: toPerformanceTime(share.from) },
+        trace.setSpan(ROOT_CONTEXT, parent),
+      )
+      .end(toPerformanceTime(share.to));
+  };
+}
 
 /** What one stall has put on one span so far. */
 interface Contribution {
@@ -51,15 +72,17 @@ export function codeAttributes(share: Share<SpanState>): Attributes {
 export class StallMarks {
   readonly #thresholdMs: number;
   readonly #inFlight: SpansInFlight;
+  readonly #draw: DrawStall;
   readonly #contributions = new Map<SpanState, Contribution>();
   kind: 'hold' | 'burst' = 'hold';
 
   /** Requests under way when the stall was noticed. */
   readonly #requests: number;
 
-  constructor(thresholdMs: number, inFlight: SpansInFlight) {
+  constructor(thresholdMs: number, inFlight: SpansInFlight, draw: DrawStall) {
     this.#thresholdMs = thresholdMs;
     this.#inFlight = inFlight;
+    this.#draw = draw;
     this.#requests = inFlight.roots;
   }
 
@@ -89,21 +112,17 @@ export class StallMarks {
     contribution.hasEvent = true;
     const { share, evidence } = contribution;
     const own = evidenceOf(share, evidence);
-    state.span.addEvent(
-      semconv.EVENT_STALL,
-      {
-        [semconv.ATTR_STALL_DURATION]: share.ms / 1e3,
-        [semconv.ATTR_STALL_THRESHOLD]: this.#thresholdMs / 1e3,
-        [semconv.ATTR_STALL_CAUSE]: spanCause(own),
-        [semconv.ATTR_STALL_KIND]: this.kind,
-        ...(own.run !== undefined && {
-          [semconv.ATTR_STALL_CPU_TIME]: own.run / 1e3,
-          [semconv.ATTR_STALL_QUEUE_TIME]: (own.queue ?? 0) / 1e3,
-        }),
-        ...codeAttributes(share),
-      },
-      toPerformanceTime(share.from),
-    );
+    this.#draw(state.span, share, {
+      [semconv.ATTR_STALL_DURATION]: share.ms / 1e3,
+      [semconv.ATTR_STALL_THRESHOLD]: this.#thresholdMs / 1e3,
+      [semconv.ATTR_STALL_CAUSE]: spanCause(own),
+      [semconv.ATTR_STALL_KIND]: this.kind,
+      ...(own.run !== undefined && {
+        [semconv.ATTR_STALL_CPU_TIME]: own.run / 1e3,
+        [semconv.ATTR_STALL_QUEUE_TIME]: (own.queue ?? 0) / 1e3,
+      }),
+      ...codeAttributes(share),
+    });
   }
 
   writeEvents(): void {

@@ -4,7 +4,7 @@ import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
 import { type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
-import { evidenceOf, ownShareMs, StallMarks } from './marks.ts';
+import { type DrawStall, evidenceOf, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
 import { recordOf, type StallRecord } from './victims.ts';
 
@@ -32,10 +32,10 @@ export class Stall {
   readonly #expected: string | undefined;
 
   /** @param expected why nobody is blamed for it, if so */
-  constructor(thresholdMs: number, inFlight: SpansInFlight, expected?: string) {
+  constructor(thresholdMs: number, inFlight: SpansInFlight, draw: DrawStall, expected?: string) {
     this.#thresholdMs = thresholdMs;
     this.#expected = expected;
-    this.marks = new StallMarks(thresholdMs, inFlight);
+    this.marks = new StallMarks(thresholdMs, inFlight, draw);
   }
 
   /** Works out whose it is, by all that was seen of the turn until now. */

@@ -73,6 +73,7 @@ interface Delegating {
 export class SpanTracker {
   readonly inFlight: SpansInFlight = new SpansInFlight();
   readonly #listener: SpanListener;
+  #isFollowing = true;
   readonly #states: Stamps<SpanState> = createStamps();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
@@ -129,6 +130,16 @@ export class SpanTracker {
     return last.state.span;
   }
 
+  /** Makes spans of our own that are no part of what is watched. */
+  unfollowed(make: () => void): void {
+    this.#isFollowing = false;
+    try {
+      make();
+    } finally {
+      this.#isFollowing = true;
+    }
+  }
+
   stop(): void {
     this.#lastStarted = undefined;
     for (const undo of this.#undos.splice(0)) undo();
@@ -158,6 +169,7 @@ export class SpanTracker {
   }
 
   #started(tracer: object, span: Span, options: unknown, parentContext: unknown): void {
+    if (!this.#isFollowing) return;
     try {
       // A span that records has a valid context, whose check is two regular expressions.
       if (this.#states.get(span) || !(span.isRecording() || trace.isSpanContextValid(span.spanContext()))) return;

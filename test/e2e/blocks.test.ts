@@ -21,8 +21,9 @@ for (const node of nodes) {
 
     async function run(
       kind: string,
+      env: NodeJS.ProcessEnv = {},
     ): Promise<{ span: Span; ms: number; truth: Record<string, unknown>[]; stderr: string }> {
-      const result = await runProgram('blocks.mjs', { node: node.execPath, receiver, args: [kind] });
+      const result = await runProgram('blocks.mjs', { node: node.execPath, receiver, args: [kind], env });
       assert.equal(result.code, 0, result.stderr);
       const { spanId, ms } = result.truth.find((facts) => facts.kind === kind);
       const span = await receiver.waitFor(() => receiver.spans.find((s) => s.spanId === spanId));
@@ -68,6 +69,18 @@ for (const node of nodes) {
       assert.ok(ms >= 40 * 6);
       assert.equal(span.attributes['event_loop.blocked'], undefined);
     });
+
+    test('a stall can be a child span with its true start and end', () =>
+      retry(3, async () => {
+        const { span, ms } = await run('hold', { LOOPBLAME_STALLS: 'span' });
+        const stall = await receiver.waitFor(() =>
+          receiver.spans.find((s) => s.name === 'event_loop.stall' && s.parentSpanId === span.spanId),
+        );
+        const length = stall.endMs - stall.startMs;
+        assert.ok(Math.abs(length - ms) <= TOLERANCE * ms + 12, `${length} of ${ms} ms`);
+        assert.ok(stall.startMs >= span.startMs - 1 && stall.endMs <= span.endMs + 1, 'it lies within its span');
+        assert.equal(span.events.filter((event) => event.name === 'event_loop.stall').length, 0);
+      }));
 
     test('the cause tells waiting from computing', () =>
       retry(3, async () => {
