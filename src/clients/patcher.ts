@@ -2,8 +2,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { InstrumentationNodeModuleDefinition, InstrumentationNodeModuleFile } from '@opentelemetry/instrumentation';
 import { warnOnce } from '../log.ts';
 import { disguise, type Undo } from '../wrap.ts';
-import type { ClientDefinition, ExportedPatch, Patch, StartPatch } from './define.ts';
-import { patchEvents } from './events.ts';
+import { applied } from './apply.ts';
+import type { ClientDefinition, ExportedPatch, StartPatch } from './define.ts';
 import { ClientTools, type ToolOptions } from './tools.ts';
 
 /** Applies the clients' tables: to packages as they are loaded, to Node's own modules at once. */
@@ -92,16 +92,6 @@ function replaced<T>(patch: ExportedPatch | StartPatch, exports: T, tools: Clien
   const wrapper =
     'starts' in patch ? tools.wrapStart(exports, patch.starts) : tools.wrapCall(exports, patch.exported, patch);
   return disguise(wrapper, exports) as T & Function;
-}
-
-function applied(
-  patch: Exclude<Patch, ExportedPatch | StartPatch>,
-  exports: unknown,
-  tools: ClientTools,
-): (Undo | undefined)[] {
-  if ('patch' in patch) return patch.patch(exports, tools);
-  if ('events' in patch) return patchEvents(tools, patch.of(exports), patch.events);
-  return tools.patchCalls(patch.of(exports), patch.calls, patch);
 }
 
 const keyOf = (client: ClientDefinition, file: string | undefined): string =>

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import timers from 'node:timers';
 import { now } from '../clock.ts';
 import { Float, Int, type SharedState } from './layout.ts';
 import { type LongTurn, TurnMeter } from './turns.ts';
@@ -10,6 +10,9 @@ export interface HeartbeatListener {
   /** Any turn has ended: what was kept for it can go. Returns whether more turns are wanted soon. */
   onTurnEnd(): boolean;
 }
+
+// Taken once, before any test library can replace them by fake ones.
+const { clearTimeout, setImmediate, setTimeout } = timers;
 
 const noop = (): void => {};
 /** How long the loop has slept since the process began, in milliseconds. */

@@ -105,6 +105,16 @@ export function epollDescriptors(syscallFile: ProcFile): number[] {
   return found;
 }
 
+/** The kernel's id of the calling thread; the process's, which is the main thread's, where it can't be read. */
+export function ownThreadId(): number {
+  try {
+    // "4711/task/4712"
+    return Number(fs.readlinkSync('/proc/thread-self').split('/').at(-1)) || process.pid;
+  } catch {
+    return process.pid;
+  }
+}
+
 /** Paths of a thread's files. */
 export const taskFile = (tid: number, name: 'schedstat' | 'syscall' | 'wchan'): string =>
   `/proc/self/task/${tid}/${name}`;

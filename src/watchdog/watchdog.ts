@@ -1,10 +1,11 @@
+import { runInThisContext } from 'node:vm';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
 import threadSource from './thread.ts?worker';
-import { epollDescriptors, ProcFile, type SchedTimes, schedTimes, taskFile } from './thread-state.ts';
+import { epollDescriptors, ownThreadId, ProcFile, type SchedTimes, schedTimes, taskFile } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
 
 /** How long the exit handler waits for the thread to close its inspector session (measured: 0 to 7 ms). */
@@ -12,9 +13,19 @@ const EXIT_WAIT_MS = 1000;
 /** A thread that is later than this for its own look was held as well: nothing is known of who held the loop. */
 const THREAD_LATE_MS = 15;
 
-/** Where the sampled expression finds the sampler; a symbol keeps it out of the application's sight. */
-const SAMPLE_KEY = Symbol.for('loopblame.sample');
-const SAMPLE_EXPRESSION = `globalThis[Symbol.for('loopblame.sample')]()`;
+/**
+ * The global object that the sampled expression is evaluated in: another one than `globalThis` where this package is
+ * loaded in a context of its own, as Jest does.
+ */
+const mainGlobal: object = runInThisContext('globalThis');
+
+/** Where the sampled expression finds the sampler: a symbol, out of the application's sight, for each watchdog its own. */
+function freeSampleName(): string {
+  for (let n = 0; ; n++) {
+    const name = `loopblame.sample.${n}`;
+    if (!(Symbol.for(name) in mainGlobal)) return name;
+  }
+}
 
 export interface WatchdogListener extends HeartbeatListener {
   /**
@@ -54,8 +65,10 @@ export class Watchdog {
   readonly #listener: WatchdogListener;
   readonly #thresholdMs: number;
   readonly #sampling: boolean;
-  readonly #sched = new ProcFile(taskFile(process.pid, 'schedstat'));
+  readonly #tid = ownThreadId();
+  readonly #sched = new ProcFile(taskFile(this.#tid, 'schedstat'));
   readonly #epollFds: number[];
+  #sampleName = '';
   #tickReading: Reading | undefined;
   #worker: Worker | undefined;
 
@@ -63,7 +76,7 @@ export class Watchdog {
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
     this.#sampling = options.sampling && isMainThread;
-    const syscall = new ProcFile(taskFile(process.pid, 'syscall'));
+    const syscall = new ProcFile(taskFile(this.#tid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
     this.heartbeat = new Heartbeat(this.#shared, listener, {
@@ -80,7 +93,12 @@ export class Watchdog {
     Atomics.store(this.#shared.int, Int.EXIT, 0);
     Atomics.store(this.#shared.int, Int.EXITED, 0);
     this.heartbeat.start();
-    Object.defineProperty(globalThis, SAMPLE_KEY, { value: this.#sample, enumerable: false, configurable: true });
+    this.#sampleName = freeSampleName();
+    Object.defineProperty(mainGlobal, Symbol.for(this.#sampleName), {
+      value: this.#sample,
+      enumerable: false,
+      configurable: true,
+    });
     this.#startThread();
     process.on('exit', this.#onExit);
   }
@@ -88,7 +106,7 @@ export class Watchdog {
   stop(): void {
     this.heartbeat.stop();
     process.off('exit', this.#onExit);
-    Reflect.deleteProperty(globalThis, SAMPLE_KEY);
+    Reflect.deleteProperty(mainGlobal, Symbol.for(this.#sampleName));
     const worker = this.#worker;
     this.#worker = undefined;
     if (!worker) return;
@@ -155,10 +173,10 @@ export class Watchdog {
     const workerData: ThreadData = {
       buffer: this.#shared.buffer,
       thresholdMs: this.#thresholdMs,
-      tid: process.pid,
+      tid: this.#tid,
       epollFds: this.#epollFds,
       sampling: this.#sampling && mayUseInspector(),
-      sampleExpression: SAMPLE_EXPRESSION,
+      sampleExpression: `globalThis[Symbol.for('${this.#sampleName}')]()`,
     };
     if (this.#sampling && !workerData.sampling) {
       warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');
