@@ -3,15 +3,17 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { before, describe, test } from 'node:test';
+import { before, describe, type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv } from '../support/env.ts';
 import { needs } from '../support/needs.ts';
+import { retry } from '../support/retry.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const home = `${root}examples/orders-service/`;
 const LIMIT_MS = 90_000;
+const CONNECTIONS = 100;
 
 interface Row {
   route: string;
@@ -20,6 +22,7 @@ interface Row {
   p99Ms: number;
   servedAtATime: number;
   cpuPercent: number;
+  writes: number;
   spans: number;
   blockedSpans: number;
 }
@@ -62,16 +65,19 @@ async function finish(demo: ChildProcess): Promise<Demo> {
 
 /** The group's last processes may still be on their way out when the first has gone. */
 async function assertNothingLeft(demo: ChildProcess): Promise<void> {
-  for (let i = 0; i < 20; i++) {
-    try {
-      process.kill(-demo.pid!, 0);
-    } catch {
-      return;
-    }
+  let left = groupOf(demo.pid!);
+  for (let i = 0; i < 20 && left.length > 0; i++) {
     await setTimeout(100);
+    left = groupOf(demo.pid!);
   }
-  const left = execFileSync('ps', ['-o', 'pid=,args=', '-g', String(demo.pid)], { encoding: 'utf8' });
-  assert.fail(`still running:\n${left}`);
+  assert.deepEqual(left, []);
+}
+
+/** Zombies aside: they have ended, and wait for whoever adopted them to notice. */
+function groupOf(leader: number): string[] {
+  return execFileSync('ps', ['-eo', 'pgid=,stat=,pid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => new RegExp(`^ *${leader} +[^Z ]`).test(line));
 }
 
 /** The line of a file that contains the text: it may move, and the finding with it. */
@@ -84,6 +90,87 @@ function lineOf(file: string, text: string): number {
   return line;
 }
 
+async function story(t: TestContext): Promise<void> {
+  rmSync(`${home}out`, { recursive: true, force: true });
+  const began = performance.now();
+  const demo = start();
+  const { code, stdout, stderr } = await finish(demo);
+  const tookMs = performance.now() - began;
+  assert.equal(code, 0, stderr);
+  t.diagnostic(`\n${stdout}`);
+  await assertNothingLeft(demo);
+
+  const { modes, culprits } = JSON.parse(readFileSync(`${home}out/result.json`, 'utf8')) as {
+    modes: Record<'blocking' | 'fixed', Row[]>;
+    culprits: Culprit[];
+  };
+  const helpers = [
+    {
+      route: 'POST /orders/:id/ack',
+      function: 'ackOrder',
+      file: 'src/service/offsets.mjs',
+      line: lineOf('src/service/offsets.mjs', 'commitMessageSync('),
+      section: /node-rdkafka.*commitMessageSync/,
+    },
+    {
+      route: 'POST /orders',
+      function: 'flushSync',
+      file: 'src/service/flush-sync.mjs',
+      line: lineOf('src/service/flush-sync.mjs', 'return send('),
+      section: /Atomics\.wait/,
+    },
+  ];
+
+  for (const [i, helper] of helpers.entries()) {
+    const blocking = modes.blocking[i]!;
+    const fixed = modes.fixed[i]!;
+    assert.equal(blocking.route, helper.route);
+    assert.equal(fixed.route, helper.route);
+    assert.ok(blocking.servedAtATime >= 1 && blocking.servedAtATime <= 5, `${blocking.servedAtATime} at a time`);
+    assert.ok(blocking.cpuPercent > 0 && blocking.cpuPercent < 15, `${blocking.cpuPercent} % CPU`);
+    const gain = fixed.requestsPerSecond / blocking.requestsPerSecond;
+    assert.ok(gain >= 20, `the fixed run serves ${gain} times as many`);
+    assert.ok(fixed.p99Ms < blocking.p99Ms && fixed.p50Ms < blocking.p50Ms);
+    assert.ok(blocking.blockedSpans > 0 && blocking.blockedSpans < blocking.spans);
+
+    const own = culprits.filter((culprit) => culprit.function === helper.function);
+    assert.deepEqual(
+      new Set(own.map((culprit) => culprit.mode)),
+      new Set(['blocking']),
+      'blocking run, and that alone',
+    );
+    const [worst] = own.sort((a, b) => b.count - a.count);
+    assert.equal(worst!.file, helper.file);
+    assert.equal(worst!.line, helper.line);
+    assert.equal(worst!.cause, 'native_wait');
+    assert.match(worst!.section ?? 'none', helper.section);
+    // the service's own count is the truth. Clients that the load generator took away have ended their requests' spans
+    // before they block, and an ended span cannot be marked
+    assert.ok(worst!.count <= blocking.writes * 1.02, `${worst!.count} marks, ${blocking.writes} writes`);
+    assert.ok(
+      worst!.count >= (blocking.writes - CONNECTIONS) * 0.95,
+      `${worst!.count} marks, ${blocking.writes} writes`,
+    );
+    // the broker's round trip is 200 ms, and that is the least it can take
+    assert.ok(worst!.worstMs >= 200, `${worst!.worstMs} ms`);
+    assert.ok(worst!.othersMedian > 0, 'others stood still meanwhile');
+
+    for (const text of [helper.route, helper.function, `${helper.file}:${helper.line}`]) {
+      assert.ok(stdout.includes(text), `${text} in\n${stdout}`);
+    }
+  }
+  // not the fixed run's calls, though other code may hold a loop on a busy machine
+  const again = culprits.filter(({ mode, section }) => mode === 'fixed' && /commit|Atomics/.test(section ?? ''));
+  assert.deepEqual(again, []);
+
+  const report = /The picture of it: +(.+\.html)$/m.exec(stdout)?.[1];
+  assert.ok(report && existsSync(report), 'the path of the picture is printed');
+  const html = readFileSync(report, 'utf8');
+  assert.ok(html.includes('<svg') && html.includes('ackOrder'));
+  assert.ok(!/<script|(?:src|href)="http/.test(html), 'self-contained');
+  assert.ok(tookMs < LIMIT_MS, `took ${Math.round(tookMs / 1000)} s`);
+}
+
 describe('the demo', { skip: needs.nodeRdkafka() }, () => {
   before(() => {
     // As .ci/run does it: npm alone would compile the native client anew
@@ -93,80 +180,7 @@ describe('the demo', { skip: needs.nodeRdkafka() }, () => {
     execFileSync(process.execPath, ['scripts/native.mjs', home], { cwd: root, ...quiet });
   });
 
-  test('tells the story, by numbers that it measured', { timeout: 2 * LIMIT_MS }, async (t) => {
-    rmSync(`${home}out`, { recursive: true, force: true });
-    const began = performance.now();
-    const demo = start();
-    const { code, stdout, stderr } = await finish(demo);
-    const tookMs = performance.now() - began;
-    assert.equal(code, 0, stderr);
-    t.diagnostic(`\n${stdout}`);
-    await assertNothingLeft(demo);
-
-    const { modes, culprits } = JSON.parse(readFileSync(`${home}out/result.json`, 'utf8')) as {
-      modes: Record<'blocking' | 'fixed', Row[]>;
-      culprits: Culprit[];
-    };
-    const helpers = [
-      {
-        route: 'POST /orders/:id/ack',
-        function: 'ackOrder',
-        file: 'src/service/offsets.mjs',
-        line: lineOf('src/service/offsets.mjs', 'commitMessageSync('),
-        section: /node-rdkafka.*commitMessageSync/,
-      },
-      {
-        route: 'POST /orders',
-        function: 'flushSync',
-        file: 'src/service/flush-sync.mjs',
-        line: lineOf('src/service/flush-sync.mjs', 'return send('),
-        section: /Atomics\.wait/,
-      },
-    ];
-
-    for (const [i, helper] of helpers.entries()) {
-      const blocking = modes.blocking[i]!;
-      const fixed = modes.fixed[i]!;
-      assert.equal(blocking.route, helper.route);
-      assert.equal(fixed.route, helper.route);
-      assert.ok(blocking.servedAtATime >= 1 && blocking.servedAtATime <= 5, `${blocking.servedAtATime} at a time`);
-      assert.ok(blocking.cpuPercent > 0 && blocking.cpuPercent < 15, `${blocking.cpuPercent} % CPU`);
-      const gain = fixed.requestsPerSecond / blocking.requestsPerSecond;
-      assert.ok(gain >= 20, `the fixed run serves ${gain} times as many`);
-      assert.ok(fixed.p99Ms < blocking.p99Ms && fixed.p50Ms < blocking.p50Ms);
-      assert.ok(blocking.blockedSpans > 0 && blocking.blockedSpans < blocking.spans);
-
-      const own = culprits.filter((culprit) => culprit.function === helper.function);
-      assert.deepEqual(
-        new Set(own.map((culprit) => culprit.mode)),
-        new Set(['blocking']),
-        'blocking run, and that alone',
-      );
-      const [worst] = own.sort((a, b) => b.count - a.count);
-      assert.equal(worst!.file, helper.file);
-      assert.equal(worst!.line, helper.line);
-      assert.equal(worst!.cause, 'native_wait');
-      assert.match(worst!.section ?? 'none', helper.section);
-      assert.ok(worst!.count >= blocking.blockedSpans / 2, `${worst!.count} of ${blocking.blockedSpans}`);
-      // the broker's round trip is 200 ms, and that is the least it can take
-      assert.ok(worst!.worstMs >= 200, `${worst!.worstMs} ms`);
-      assert.ok(worst!.othersMedian > 0, 'others stood still meanwhile');
-
-      for (const text of [helper.route, helper.function, `${helper.file}:${helper.line}`]) {
-        assert.ok(stdout.includes(text), `${text} in\n${stdout}`);
-      }
-    }
-    // not the fixed run's calls, though other code may hold a loop on a busy machine
-    const again = culprits.filter(({ mode, section }) => mode === 'fixed' && /commit|Atomics/.test(section ?? ''));
-    assert.deepEqual(again, []);
-
-    const report = /The picture of it: +(.+\.html)$/m.exec(stdout)?.[1];
-    assert.ok(report && existsSync(report), 'the path of the picture is printed');
-    const html = readFileSync(report, 'utf8');
-    assert.ok(html.includes('<svg') && html.includes('ackOrder'));
-    assert.ok(!/<script|(?:src|href)="http/.test(html), 'self-contained');
-    assert.ok(tookMs < LIMIT_MS, `took ${Math.round(tookMs / 1000)} s`);
-  });
+  test('tells the story, by numbers that it measured', { timeout: 4 * LIMIT_MS }, (t) => retry(2, () => story(t)));
 
   test('leaves nothing behind when it is interrupted while the workers are blocked', { timeout: 60_000 }, async () => {
     const demo = start();

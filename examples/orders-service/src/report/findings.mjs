@@ -36,6 +36,7 @@ function summary({ route, spans, workers, requestsPerSecond, p50Ms, p99Ms, faile
     p99Ms,
     servedAtATime: sum(workers.map((worker) => worker.servedAtATime)),
     cpuPercent: sum(workers.map((worker) => worker.cpuPercent)) / workers.length,
+    writes: sum(workers.map((worker) => worker.writes)),
     spans: own.length,
     blockedSpans: own.filter(isBlocked).length,
     failed: failedRequests + sum(workers.map((worker) => worker.failedWrites)),

@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 export function createMeter() {
   let requests = 0;
   let writes = 0;
+  let writesSoFar = 0;
   let mostWrites = 0;
   let failed = 0;
   let cpuBefore;
@@ -29,6 +30,7 @@ export function createMeter() {
     /** Returns what to call when Kafka has answered. */
     writeBegins() {
       writes++;
+      writesSoFar++;
       mostWrites = Math.max(mostWrites, writes);
       return (error) => {
         writes--;
@@ -37,6 +39,7 @@ export function createMeter() {
     },
     begin() {
       mostWrites = writes;
+      writesSoFar = 0;
       failed = 0;
       cpuBefore = process.cpuUsage();
       timeBefore = performance.now();
@@ -51,7 +54,7 @@ export function createMeter() {
       const { user, system } = process.cpuUsage(cpuBefore);
       const cpuPercent = (user + system) / 10 / (performance.now() - timeBefore);
       await this.idle();
-      return { cpuPercent, servedAtATime: mostWrites, failedWrites: failed };
+      return { cpuPercent, servedAtATime: mostWrites, writes: writesSoFar, failedWrites: failed };
     },
   };
 }

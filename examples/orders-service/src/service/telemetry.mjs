@@ -7,6 +7,6 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 // Worker threads inherit --import, and this one's only job is to talk to Kafka.
 if (isMainThread) {
   new NodeSDK({
-    instrumentations: [new HttpInstrumentation(), new PgInstrumentation()],
+    instrumentations: [new HttpInstrumentation(), new PgInstrumentation({ ignoreConnectSpans: true })],
   }).start();
 }
