@@ -44,7 +44,7 @@ export function TracePicture({ scene, children }) {
         `,
       )}
       <${Note} x=${middle} y=${noteTop} place=${place} stretch=${stretch} />
-      <text class="strong" x="12" y=${victimsTop - 8}>Stood still for it, in the same process</text>
+      <text class="strong" x="12" y=${victimsTop - 8}>Requests that stood still</text>
       <line class="rule" x1="12" x2=${WIDTH - 16} y1=${victimsTop - 26} y2=${victimsTop - 26} />
       ${victims.map(
         (victim, i) => html`
