@@ -2,10 +2,10 @@ import { context, type Span, type TracerProvider, trace } from '@opentelemetry/a
 import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
+import { createStamps, type Stamps } from '../stamps.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { activeSpan } from './active.ts';
 import { SpansInFlight } from './in-flight.ts';
-import { createStamps, type Stamps } from './stamps.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Span } from '@opentelemetry/api';
+import { createStamps } from '../../stamps.ts';
 import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
 import { activeSpan, type ClientTools } from '../tools.ts';
@@ -77,7 +78,7 @@ function patchPg(pg: Pg, tools: ClientTools): (Undo | undefined)[] {
 
 class QueryOwners {
   readonly #tools: ClientTools;
-  readonly #owners = new WeakMap<object, Owners>();
+  readonly #owners = createStamps<Owners>();
   readonly #clients = new WeakMap<Connection, Client>();
   /** Set while a pool hands out a client to somebody who had to wait for it. */
   #waited: { readonly caller: Span | undefined } | undefined;
@@ -101,10 +102,10 @@ class QueryOwners {
   note(client: Client): void {
     const { sections } = this.#tools;
     const query = ('_queryQueue' in client ? client._queryQueue : client.queryQueue)?.at(-1);
-    if (!sections || !query || this.#owners.has(query)) return;
+    if (!sections || !query || this.#owners.get(query)) return;
     const caller = this.#waited ? this.#waited.caller : activeSpan();
     this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
-    this.#clients.set(client.connection, client);
+    if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);
   }
 
   whileWaitedFor<T>(caller: Span | undefined, run: () => T): T {
@@ -147,7 +148,7 @@ function patchParsing(connections: object, tools: ClientTools, queries: QueryOwn
  * would be taken for theirs.
  */
 function patchPool(pools: object, queries: QueryOwners): (Undo | undefined)[] {
-  const waiting = new WeakMap<object, { readonly caller: Span | undefined }>();
+  const waiting = createStamps<{ readonly caller: Span | undefined }>();
   return [
     replaceMethod(pools, 'query', (query) =>
       disguised(query, (self, args) => {

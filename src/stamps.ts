@@ -1,6 +1,6 @@
 /** A state kept on objects of somebody else's. */
 export interface Stamps<T> {
-  get(on: object): T | undefined;
+  get(on: object | null | undefined): T | undefined;
   set(on: object, state: T): void;
 }
 
@@ -25,8 +25,8 @@ export function createStamps<T>(): Stamps<T> {
       this.#state = state;
     }
 
-    static get(on: object): T | undefined {
-      return #state in on ? (on as Stamped).#state : undefined;
+    static get(on: object | null | undefined): T | undefined {
+      return on && #state in on ? (on as Stamped).#state : undefined;
     }
 
     static set(on: object, state: T): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createStamps } from '../../../src/spans/stamps.ts';
+import { createStamps } from '../../src/stamps.ts';
 
 test('a state is found on the object that it was set on, and replaced', () => {
   const stamps = createStamps<{ n: number }>();
