@@ -9,6 +9,7 @@ import { runProgram } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { retry } from '../support/retry.ts';
 import { assertSameSideBySide } from '../support/side-by-side.ts';
+import { sectionsOf } from '../support/spans.ts';
 
 const RTT_MS = 200;
 const program = 'node-rdkafka.mjs';
@@ -16,11 +17,6 @@ const source = readFileSync(fileURLToPath(new URL(`../programs/${program}`, impo
 
 /** Where the program has it. */
 const lineOf = (code: string): number => source.findIndex((line) => line.includes(code)) + 1;
-
-const sectionsOf = (span: Span): string[] =>
-  span.events
-    .filter((event) => event.name === 'event_loop.section')
-    .map(({ attributes }) => `${attributes['event_loop.section.name']}, ${attributes['event_loop.section.phase']}`);
 
 describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
   let slow: KafkaMock;

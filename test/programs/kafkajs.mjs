@@ -1,16 +1,16 @@
 // kafkajs' own calls and callbacks in spans, as `BROKERS=… node kafkajs.mjs SCENARIO`.
 import { SpanKind } from '@opentelemetry/api';
 import kafkajs from 'kafkajs';
-import { busy, inSpan, sleep, timed, truth } from './lib.mjs';
+import { burn, inSpan, sleep, timed, truth } from './lib.mjs';
 
 const { CompressionTypes, Kafka, logLevel } = kafkajs;
-const topic = 'orders';
-const MESSAGES = 10_000;
-const BUSY_MS = 80;
+// a topic of this run's own
+const topic = `program-${process.pid}`;
+const BURN_MS = 60;
 
 const kafka = new Kafka({ brokers: [process.env.BROKERS], clientId: 'program', logLevel: logLevel.NOTHING });
-const messages = (count = MESSAGES) =>
-  Array.from({ length: count }, (_, i) => ({ key: `secret key ${i}`, value: `secret body ${'x'.repeat(300)}` }));
+const messages = (count) =>
+  Array.from({ length: count }, (_, i) => ({ key: `key ${i}`, value: `body ${'x'.repeat(300)}` }));
 const request = (fn) => inSpan('request', fn, { kind: SpanKind.SERVER });
 
 /** The longest time that no timer could run while `fn` was at work. */
@@ -34,13 +34,13 @@ async function standstill(fn) {
 async function openProducer() {
   const producer = kafka.producer();
   await producer.connect();
-  // the topic's metadata, and compiled code
+  // the topic, its metadata, and compiled code
   await producer.send({ topic, messages: messages(100) });
   return producer;
 }
 
-async function openConsumer() {
-  const consumer = kafka.consumer({ groupId: `program-${process.pid}`, maxWaitTimeInMs: 100 });
+async function openConsumer(group) {
+  const consumer = kafka.consumer({ groupId: `${topic}-${group}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   return consumer;
@@ -48,63 +48,65 @@ async function openConsumer() {
 
 async function send(compression) {
   const producer = await openProducer();
-  const batch = messages();
+  const batch = messages(10_000);
   let callMs;
   let turnMs;
   const spanId = await request(async () => {
-    turnMs = await standstill(() => {
+    turnMs = await standstill(async function sendAll() {
       let sent;
       callMs = timed(() => {
         sent = producer.send({ topic, messages: batch, compression });
       });
-      return sent;
+      await sent;
     });
   });
   truth({ spanId, callMs, turnMs });
   await producer.disconnect();
 }
 
-const scenarios = {
-  send: () => send(CompressionTypes.None),
-  gzip: () => send(CompressionTypes.GZIP),
-
-  /** A consumer that is run within a span. */
-  async consume() {
-    const producer = await openProducer();
-    await producer.send({ topic, messages: messages(5000), compression: CompressionTypes[process.argv[3] ?? 'None'] });
-    await producer.disconnect();
-    const consumer = await openConsumer();
-    let count = 0;
-    const spanId = await inSpan('consuming', async () => {
-      await new Promise((resolve) => {
-        consumer.run({
-          eachBatch: async function onBatch({ batch }) {
-            count += batch.messages.length;
-            if (count >= 5000) resolve();
-          },
-        });
+async function consume(compression) {
+  const producer = await openProducer();
+  await producer.send({ topic, messages: messages(5000), compression });
+  await producer.disconnect();
+  const consumer = await openConsumer('consume');
+  let count = 0;
+  const spanId = await inSpan('consuming', async () => {
+    await new Promise((resolve) => {
+      consumer.run({
+        eachBatch: async ({ batch }) => {
+          count += batch.messages.length;
+          if (count >= 5100) resolve();
+        },
       });
     });
-    truth({ spanId, count });
-    await consumer.disconnect();
-  },
+  });
+  truth({ spanId, count });
+  await consumer.disconnect();
+}
 
-  /** The user's function, up to its first await. */
+const scenarios = {
+  send: () => send(CompressionTypes.None),
+  'send gzip': () => send(CompressionTypes.GZIP),
+
+  /** A consumer that is run within a span. */
+  consume: () => consume(CompressionTypes.None),
+  'consume gzip': () => consume(CompressionTypes.GZIP),
+
+  /** The user's functions, up to their first await. */
   async callback() {
     const producer = await openProducer();
+    const requestId = await request(() => producer.send({ topic, messages: messages(2) }));
     await producer.disconnect();
+    truth({ topic, requestId });
     for (const kind of ['eachMessage', 'eachBatch']) {
-      const consumer = kafka.consumer({ groupId: `program-${process.pid}-${kind}`, maxWaitTimeInMs: 100 });
-      await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: true });
-      let ms;
+      const consumer = await openConsumer(kind);
       let insideId;
       const spanId = await inSpan('consuming', async () => {
         await new Promise((resolve) => {
           consumer.run({
             async [kind]() {
-              if (ms !== undefined) return;
-              ms = timed(() => busy(BUSY_MS));
+              if (insideId) return;
+              burn(BURN_MS);
               insideId = await inSpan('inside', () => {});
               await sleep(20);
               resolve();
@@ -112,10 +114,10 @@ const scenarios = {
           });
         });
       });
-      truth({ kind, spanId, insideId, ms });
+      truth({ kind, spanId, insideId });
       await consumer.disconnect();
     }
   },
 };
 
-await scenarios[process.argv[2]]();
+await scenarios[process.argv.slice(2).join(' ')]();

@@ -56,12 +56,14 @@ function plain(value, depth = 0) {
   if (value === undefined) return 'undefined';
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (typeof value === 'function') return { function: value.name, length: value.length };
+  // names that a run has to itself end in its process id
+  if (typeof value === 'string') return value.replaceAll(String(process.pid), 'PID');
   if (value === null || typeof value !== 'object') return value;
   if (Buffer.isBuffer(value)) return { buffer: value.toString() };
   if (value instanceof Error) {
     const { name, message, code, type, retriable } = value;
     const more = plain({ code, type, retriable, keys: Object.keys(value) });
-    return { error: value.constructor.name, name, message, ...more };
+    return { error: value.constructor.name, name, message: plain(message), ...more };
   }
   if (depth > 4) return '…';
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1));
