@@ -1,6 +1,6 @@
 import { context, type Span, trace } from '@opentelemetry/api';
 import { activeSpan } from '../spans/active.ts';
-import { disguise } from '../wrap.ts';
+import { disguised } from '../wrap.ts';
 import type { Call, CallbackRule } from './define.ts';
 import type { ClientTools } from './tools.ts';
 
@@ -20,16 +20,16 @@ export function withCallback(tools: ClientTools, call: Call, rule: CallbackRule,
   const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
   const section = tools.section(method, 'callback');
 
-  const wrapper = function (this: unknown, ...received: unknown[]): unknown {
+  const wrapped = disguised(callback, (self, received, wrapper) => {
     if (endedByIt) tools.endByCallback(endedByIt, received[0]);
     const { sections } = tools;
-    if (!sections) return Reflect.apply(callback, this, received);
+    if (!sections) return Reflect.apply(callback, self, received);
     const span = rule.span && tools.startSpan(rule.span, { method, self: call.self, args: received });
-    if (!span) return sections.run(section, owner, callback, this, received, wrapper);
-    return runInSpan(tools, span, () => sections.run(section, span, callback, this, received, wrapper));
-  };
-  ours.add(disguise(wrapper, callback));
-  return [...args.slice(0, -1), wrapper];
+    if (!span) return sections.run(section, owner, callback, self, received, wrapper);
+    return runInSpan(tools, span, () => sections.run(section, span, callback, self, received, wrapper));
+  });
+  ours.add(wrapped);
+  return [...args.slice(0, -1), wrapped];
 }
 
 /** Runs the user's code in a span of ours, which ends with the code's synchronous part. */

@@ -1,5 +1,5 @@
 import { activeSpan } from '../spans/active.ts';
-import { replaceMethod, type Undo } from '../wrap.ts';
+import { disguised, replaceMethod, type Undo } from '../wrap.ts';
 import { runInSpan } from './callbacks.ts';
 import type { Call, EventRule } from './define.ts';
 import type { ClientTools } from './tools.ts';
@@ -17,25 +17,24 @@ export function patchEvents(
   const known = new Map(
     Object.entries(events).map(([event, rule]) => [event, { rule, section: tools.section(event, 'callback') }]),
   );
-  const undo = replaceMethod(target, 'emit', (emit) => {
-    const wrapper = function (this: Listened | undefined, ...args: unknown[]): unknown {
+  const undo = replaceMethod(target, 'emit', (emit) =>
+    disguised(emit, (self, args, wrapper) => {
       const { sections } = tools;
       const event = sections && known.get(args[0] as string);
-      if (!sections || !event) return Reflect.apply(emit, this, args);
+      if (!sections || !event) return Reflect.apply(emit, self, args);
       const { rule, section } = event;
-      const call: Call = { method: args[0] as string, self: this, args: args.slice(1) };
+      const call: Call = { method: args[0] as string, self, args: args.slice(1) };
       try {
-        if (!this?.listenerCount?.(call.method)) return Reflect.apply(emit, this, args);
+        if (!(self as Listened | undefined)?.listenerCount?.(call.method)) return Reflect.apply(emit, self, args);
         const span = rule.span && tools.startSpan(rule.span, call);
-        if (span) return runInSpan(tools, span, () => sections.run(section, span, emit, this, args, wrapper));
+        if (span) return runInSpan(tools, span, () => sections.run(section, span, emit, self, args, wrapper));
         const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
-        return sections.run(section, owner, emit, this, args, wrapper);
+        return sections.run(section, owner, emit, self, args, wrapper);
       } finally {
         if (rule.after) tools.ask(rule.after, call);
       }
-    };
-    return wrapper;
-  });
+    }),
+  );
   return [undo];
 }
 

@@ -1,7 +1,7 @@
 import { syncBuiltinESMExports } from 'node:module';
 import { InstrumentationNodeModuleDefinition, InstrumentationNodeModuleFile } from '@opentelemetry/instrumentation';
 import { warnOnce } from '../log.ts';
-import { disguise, type Undo } from '../wrap.ts';
+import type { Undo } from '../wrap.ts';
 import { applied } from './apply.ts';
 import type { ClientDefinition, ExportedPatch, StartPatch } from './define.ts';
 import { ClientTools, type ToolOptions } from './tools.ts';
@@ -89,9 +89,9 @@ export class Patcher {
 /** Whoever has such a function keeps it: it can't be taken back, and passes straight through while we are off. */
 function replaced<T>(patch: ExportedPatch | StartPatch, exports: T, tools: ClientTools): T {
   if (typeof exports !== 'function') return exports;
-  const wrapper =
-    'starts' in patch ? tools.wrapStart(exports, patch.starts) : tools.wrapCall(exports, patch.exported, patch);
-  return disguise(wrapper, exports) as T & Function;
+  return ('starts' in patch
+    ? tools.wrapStart(exports, patch.starts)
+    : tools.wrapCall(exports, patch.exported, patch)) as unknown as T & Function;
 }
 
 const keyOf = (client: ClientDefinition, file: string | undefined): string =>

@@ -83,11 +83,10 @@ export class ClientTools {
 
   /** A function that notes when it was first called, and does nothing else. */
   wrapStart(original: Function, start: WorkStart): Function {
-    const tools = this;
-    return function (this: unknown, ...args: unknown[]): unknown {
-      if (tools.sections) start.note();
-      return Reflect.apply(original, this, args);
-    };
+    return disguised(original, (self, args) => {
+      if (this.sections) start.note();
+      return Reflect.apply(original, self, args);
+    });
   }
 
   /** Runs the call in the client's span, and ends the span when the call, its promise or its callback has ended. */

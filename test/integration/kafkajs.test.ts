@@ -75,10 +75,13 @@ describe('kafkajs', { skip: needs.nodeRdkafka() }, () => {
       const [{ spanId, count }] = truth;
       assert.equal(count, 5100);
       const consuming = span(spanId);
-      assert.ok(sectionsOf(consuming).includes('kafkajs decodeRecordBatch, decode'));
-      // decompressed records are decoded one by one
-      const isOneByOne = Number(consuming.attributes['event_loop.sync.count']) > 5000;
-      assert.equal(isOneByOne, compression === ' gzip');
+      const syncCount = Number(consuming.attributes['event_loop.sync.count']);
+      // decompressed records are decoded one by one, each too short to be an event
+      if (compression) assert.ok(syncCount > 5000, `${syncCount}`);
+      else {
+        assert.ok(syncCount < 1000, `${syncCount}`);
+        assert.ok(sectionsOf(consuming).includes('kafkajs decodeRecordBatch, decode'));
+      }
     });
   }
 
@@ -108,10 +111,12 @@ describe('kafkajs', { skip: needs.nodeRdkafka() }, () => {
       return found.sort();
     };
 
+    let alone: Awaited<ReturnType<typeof run>> | undefined;
+
     for (const order of ['loopblame kafkajs', 'kafkajs loopblame']) {
       it(`leaves its spans to it, and sections to them: ${order}`, () =>
         retry(3, async () => {
-          const alone = await run('callback', withOrder('kafkajs'));
+          alone ??= await run('callback', withOrder('kafkajs'));
           const { truth, spans, span } = await run('callback', withOrder(order));
           const expected = official(alone.spans, alone.truth[0]);
           assert.ok(expected.includes('PRODUCER send TOPIC under request'));
@@ -139,6 +144,6 @@ describe('kafkajs', { skip: needs.nodeRdkafka() }, () => {
   });
 
   it('behaves as it does without us', async () => {
-    await assertSameSideBySide('kafkajs-calls.mjs', { env: { BROKERS: mock.brokers } });
+    await assertSameSideBySide('kafkajs-calls.mjs', { env: { BROKERS: mock.brokers } }, []);
   });
 });

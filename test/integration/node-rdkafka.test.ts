@@ -22,6 +22,8 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
   let slow: KafkaMock;
   let fast: KafkaMock;
   let receiver: Receiver;
+  /** The spans of all runs. */
+  const written: Span[] = [];
   before(async () => {
     [slow, fast, receiver] = await Promise.all([
       startKafkaMock({ rttMs: RTT_MS, topics: ['orders', 'other'] }),
@@ -37,6 +39,7 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
     const result = await runProgram(program, { receiver, args: [scenario], env: { BROKERS: mock.brokers, ...env } });
     assert.equal(result.code, 0, result.stderr);
     const spans = [...receiver.spans];
+    written.push(...spans);
     const ours = spans.filter((span) => span.scope === 'loopblame');
     return {
       truth: result.truth,
@@ -95,8 +98,8 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
     }));
 
   it('blames no commit that does not wait, and names what it commits', async () => {
-    const { truth, under } = await run('commit', slow);
-    const { spanId } = truth.find((facts) => facts.call === 'commit');
+    const { truth, under } = await run('commit soon', slow);
+    const [{ spanId }] = truth;
     const [message, places] = under(spanId).sort((a, b) => b.name.length - a.name.length);
     assert.equal(message?.name, 'commit orders');
     assert.equal(message?.attributes['messaging.destination.partition.id'], '1');
@@ -227,12 +230,9 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
     }
   });
 
-  it('leaves what messages contain out of all that it writes', async () => {
-    for (const scenario of ['reports', 'high-level', 'data', 'failed']) {
-      const { spans } = await run(scenario, fast);
-      assert.ok(spans.length > 0);
-      assert.doesNotMatch(JSON.stringify(spans.map(({ attributes, events }) => ({ attributes, events }))), /secret/);
-    }
+  it('has left what messages contain out of all that it wrote', () => {
+    for (const name of ['send orders', 'process orders']) assert.ok(written.some((span) => span.name === name));
+    assert.doesNotMatch(JSON.stringify(written), /secret/);
   });
 
   it('makes no spans without clientSpans; sections and marks stay on the active one', () =>

@@ -1,4 +1,4 @@
-import { disguise, replaceMethod, type Undo } from '../../wrap.ts';
+import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
 import type { ClientTools } from '../tools.ts';
 import { WorkStart } from '../work-start.ts';
@@ -29,18 +29,19 @@ const ours = new WeakSet<Function>();
 
 // biome-ignore lint/suspicious/noExplicitAny: a module's exports
 function patchRunner(Runner: any, tools: ClientTools): (Undo | undefined)[] {
-  const undo = replaceMethod(Runner.prototype, 'start', (start) => {
-    return function (this: Record<string, unknown>, ...args: unknown[]): unknown {
+  const undo = replaceMethod(Runner.prototype, 'start', (start) =>
+    disguised(start, (self, args) => {
+      const runner = self as Record<string, unknown>;
       for (const name of CALLBACKS) {
-        const callback = this[name];
+        const callback = runner[name];
         if (typeof callback !== 'function' || ours.has(callback)) continue;
-        const wrapper = disguise(tools.wrapCall(callback, name, { phase: 'callback', adopts: OFFICIAL }), callback);
+        const wrapper = tools.wrapCall(callback, name, { phase: 'callback', adopts: OFFICIAL });
         ours.add(wrapper);
-        this[name] = wrapper;
+        runner[name] = wrapper;
       }
-      return Reflect.apply(start, this, args);
-    };
-  });
+      return Reflect.apply(start, self, args);
+    }),
+  );
   return [undo];
 }
 
