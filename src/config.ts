@@ -37,6 +37,11 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    */
   sampling?: boolean;
   /**
+   * The share of one CPU that samples and stalls may cost on the loop; over it samples thin out, down to none, and a
+   * warning says so. Default 0.01, range 0.0001 to 1. Environment: `LOOPBLAME_OVERHEAD_BUDGET`. Since 0.1.0.
+   */
+  overheadBudget?: number;
+  /**
    * The most functions that `event_loop.blocked.duration` tells apart; later ones are counted as `_OTHER`.
    * Default 100, range 0 to 10,000. Environment: `LOOPBLAME_MAX_FUNCTIONS`. Since 0.1.0.
    */
@@ -104,6 +109,14 @@ export const OPTIONS: readonly OptionSpec[] = [
     meaning: 'stack and span of a blocked loop by the inspector, only while it is blocked',
   },
   {
+    name: 'overheadBudget',
+    env: 'LOOPBLAME_OVERHEAD_BUDGET',
+    default: 0.01,
+    range: [0.0001, 1],
+    meaning:
+      'the share of one CPU that samples and stalls may cost on the loop; over it samples thin out, down to none',
+  },
+  {
     name: 'maxFunctions',
     env: 'LOOPBLAME_MAX_FUNCTIONS',
     default: 100,
@@ -118,7 +131,7 @@ export const DEFAULTS: Readonly<ResolvedConfig> = Object.fromEntries(
   OPTIONS.map((option) => [option.name, option.default]),
 ) as unknown as ResolvedConfig;
 
-const formatted = (value: number): string => value.toLocaleString('en-US');
+const formatted = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 6 });
 
 /** What an option accepts, in words: for errors and the README. */
 export function acceptedValues(option: OptionSpec): string {

@@ -13,6 +13,7 @@ import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts
 import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
 import { Escalation } from './watchdog/escalation.ts';
 import { GcPauses } from './watchdog/gc.ts';
+import { Governor } from './watchdog/governor.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
@@ -57,6 +58,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   readonly #evidence: Evidence;
   readonly #victims: Victims;
+  readonly #governor: Governor;
 
   // Of the current turn
   #turn = 0;
@@ -86,7 +88,17 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#watchdog = new Watchdog(this, { thresholdMs: config.blockedThresholdMs, sampling: config.sampling });
     this.#evidence = new Evidence(this.#watchdog, this.#gc);
     this.#victims = new Victims(this.spans.inFlight);
-    this.#metrics = new Metrics(() => this.#watchdog.heartbeat.takeWorstMs(), config.maxFunctions);
+    this.#governor = new Governor(config.overheadBudget, (spacing) => {
+      this.#watchdog.sampleSpacing = spacing;
+    });
+    this.#metrics = new Metrics(
+      {
+        worstLagMs: () => this.#watchdog.heartbeat.takeWorstMs(),
+        loopOverheadMs: () => this.#governor.totalMs,
+        threadOverheadMs: () => this.#watchdog.threadRunMs,
+      },
+      config.maxFunctions,
+    );
   }
 
   start(): void {
@@ -186,7 +198,9 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (!judgement.span && isLate(sample)) this.#escalation.raise();
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
-    this.#samplingMs += Math.min(SAMPLE_MAX_MS, now() - at);
+    const took = Math.min(SAMPLE_MAX_MS, now() - at);
+    this.#samplingMs += took;
+    this.#governor.spent(took, at);
   }
 
   onLongTurn(turn: LongTurn): void {
@@ -200,6 +214,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     // Spans may end right after the stall, long before it can be settled.
     if (!this.#watchdog.isThreadLate(turn.to)) stall.judge(evidence.evidence);
     this.#victims.tell(turn.from, turn.to, stall.shares, stall.record, this.#turn + 1);
+    this.#governor.spent(now() - turn.to, turn.to);
   }
 
   onTurnEnd(): boolean {
@@ -254,12 +269,16 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   #settle(pending: PendingStall): void {
     const { stall, turn } = pending;
+    const begun = now();
     const evidence = this.#evidence.complete(pending);
     stall.share(turn, pending.runs, pending.samples);
     stall.judge(evidence);
     stall.marks.writeEvents();
     for (const { share, ...part } of stall.parts(turn, evidence)) {
-      this.#metrics.recordBlocked({ ...part, section: share?.section, code: share?.code });
+      const record = { ...part, section: share?.section, code: share?.code };
+      this.#metrics.recordBlocked(record);
+      this.#governor.stalled(`${record.cause} ${record.section?.name} ${record.code?.functionName}`, begun);
     }
+    this.#governor.spent(now() - begun, begun);
   }
 }

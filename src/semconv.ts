@@ -16,6 +16,8 @@ export const ATTR_BLOCKED_MAX = 'event_loop.blocked.max';
 export const ATTR_BLOCKED_COUNT = 'event_loop.blocked.count';
 export const ATTR_BLOCKED_CAUSE = 'event_loop.blocked.cause';
 export const ATTR_BLOCKED_SECTION = 'event_loop.blocked.section';
+/** On metrics, with cause `starved`: `cpu_quota` (the cgroup was throttled) or `other_work`. */
+export const ATTR_BLOCKED_STARVED_BY = 'event_loop.blocked.starved_by';
 /** On metrics: why the application meant to hold the loop (`allowBlocking`'s reason, or `startup`). */
 export const ATTR_BLOCKED_EXPECTED = 'event_loop.blocked.expected';
 export const ATTR_BLOCKED_VICTIMS = 'event_loop.blocked.victims';
@@ -51,6 +53,8 @@ export const ATTR_STALL_THRESHOLD = 'event_loop.stall.threshold';
 export const ATTR_STALL_CAUSE = 'event_loop.stall.cause';
 export const ATTR_STALL_CPU_TIME = 'event_loop.stall.cpu_time';
 export const ATTR_STALL_QUEUE_TIME = 'event_loop.stall.queue_time';
+export const ATTR_STALL_SLEEP_TIME = 'event_loop.stall.sleep_time';
+export const ATTR_STALL_GC_TIME = 'event_loop.stall.gc_time';
 export const ATTR_STALL_KIND = 'event_loop.stall.kind';
 
 // Where in the code: stable semantic conventions
@@ -64,6 +68,9 @@ export const METRIC_LAG = 'event_loop.lag';
 export const METRIC_BLOCKED_DURATION = 'event_loop.blocked.duration';
 export const METRIC_STALLED_TIME = 'event_loop.stalled.time';
 export const METRIC_SPANS = 'event_loop.spans';
+export const METRIC_OVERHEAD = 'event_loop.instrumentation.overhead';
+/** Whose time it is: `loop` or `thread`. */
+export const ATTR_OVERHEAD_PART = 'event_loop.overhead.part';
 
 /** The system of a section's client (`kafka`, `postgresql`, `sqlite`; `nodejs` for Node's own calls), on metrics. */
 export const ATTR_SECTION_SYSTEM = 'event_loop.section.system';

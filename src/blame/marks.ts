@@ -120,7 +120,9 @@ export class StallMarks {
       ...(own.run !== undefined && {
         [semconv.ATTR_STALL_CPU_TIME]: own.run / 1e3,
         [semconv.ATTR_STALL_QUEUE_TIME]: (own.queue ?? 0) / 1e3,
+        [semconv.ATTR_STALL_SLEEP_TIME]: Math.max(0, own.wall - own.run - (own.queue ?? 0)) / 1e3,
       }),
+      ...(own.gc !== undefined && { [semconv.ATTR_STALL_GC_TIME]: own.gc / 1e3 }),
       ...codeAttributes(share),
     });
   }

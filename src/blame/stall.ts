@@ -3,7 +3,7 @@ import type { Cause } from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
-import { type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
+import { type StallEvidence, spanCause, starvedBy, verdict } from '../watchdog/verdict.ts';
 import { type DrawStall, evidenceOf, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
 import { recordOf, type StallRecord } from './victims.ts';
@@ -16,6 +16,8 @@ export interface StallPart {
   readonly cause: Cause;
   readonly share: Share<SpanState> | undefined;
   readonly harmMs: number;
+  /** What took the CPU, where the loop got none. */
+  readonly starvedBy: 'cpu_quota' | 'other_work' | undefined;
   /** Why it was expected, where it was. */
   readonly expected: string | undefined;
 }
@@ -60,13 +62,16 @@ export class Stall {
     const culprits = this.shares.shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
     if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
       const ms = turn.to - turn.from;
-      return [{ ms, cause, share: undefined, harmMs: this.marks.harmMs(ms), expected: this.#expected }];
+      const harmMs = this.marks.harmMs(ms);
+      const by = cause === 'starved' ? starvedBy(evidence) : undefined;
+      return [{ ms, cause, share: undefined, harmMs, starvedBy: by, expected: this.#expected }];
     }
     return culprits.map((share) => ({
       ms: share.ms,
       cause: spanCause(evidenceOf(share, evidence)),
       share,
       harmMs: this.marks.harmMs(share.ms, share),
+      starvedBy: undefined,
       expected: this.#expected ?? share.section?.expected,
     }));
   }

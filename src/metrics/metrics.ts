@@ -17,13 +17,24 @@ export interface BlockedRecord {
   readonly code?: Frame | undefined;
   /** Request-milliseconds that others lost meanwhile. */
   readonly harmMs: number;
+  /** What took the CPU, where the loop got none. */
+  readonly starvedBy?: string | undefined;
   /** Why the application meant to hold the loop, where it did. */
   readonly expected?: string | undefined;
 }
 
+/** Where the figures that are only read on request come from, in milliseconds. */
+export interface MetricSources {
+  /** The longest time since its last call for which the loop answered nobody. */
+  worstLagMs(): number;
+  /** What we have taken of the loop's time, and of a thread of our own, since the start. */
+  loopOverheadMs(): number;
+  threadOverheadMs(): number;
+}
+
 /** The metrics. They count every span and every stall, however traces are sampled. */
 export class Metrics {
-  readonly #worstLagMs: () => number;
+  readonly #sources: MetricSources;
   readonly #maxFunctions: number;
   readonly #functions = new Set<string>();
   #blocked: Histogram | undefined;
@@ -32,9 +43,8 @@ export class Metrics {
   #spans = 0;
   #blockedSpans = 0;
 
-  /** @param worstLagMs gives the longest time since its last call for which the loop answered nobody */
-  constructor(worstLagMs: () => number, maxFunctions: number) {
-    this.#worstLagMs = worstLagMs;
+  constructor(sources: MetricSources, maxFunctions: number) {
+    this.#sources = sources;
     this.#maxFunctions = maxFunctions;
   }
 
@@ -58,14 +68,24 @@ export class Metrics {
       unit: '{span}',
       description: 'Spans that ended, by whether they blocked the event loop.',
     });
-    const observeLag = (result: ObservableResult): void => result.observe(this.#worstLagMs() / 1e3);
+    const observeLag = (result: ObservableResult): void => result.observe(this.#sources.worstLagMs() / 1e3);
     const observeSpans = (result: ObservableResult): void => {
       result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true });
       result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false });
     };
+    const overhead = meter.createObservableCounter(semconv.METRIC_OVERHEAD, {
+      unit: 's',
+      description: 'CPU time that loopblame has taken: on the loop for samples and stalls, and of its own thread.',
+    });
+    const observeOverhead = (result: ObservableResult): void => {
+      result.observe(this.#sources.loopOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'loop' });
+      result.observe(this.#sources.threadOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread' });
+    };
+    overhead.addCallback(observeOverhead);
     lag.addCallback(observeLag);
     spans.addCallback(observeSpans);
     this.#unhook = () => {
+      overhead.removeCallback(observeOverhead);
       lag.removeCallback(observeLag);
       spans.removeCallback(observeSpans);
     };
@@ -82,13 +102,14 @@ export class Metrics {
     if (blocked) this.#blockedSpans++;
   }
 
-  recordBlocked({ ms, cause, section, code, harmMs, expected }: BlockedRecord): void {
+  recordBlocked({ ms, cause, section, code, harmMs, starvedBy, expected }: BlockedRecord): void {
     const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause };
     if (section) {
       attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
       attributes[semconv.ATTR_SECTION_SYSTEM] = section.system;
     }
     if (code) attributes[semconv.ATTR_CODE_FUNCTION_NAME] = this.#bounded(code.functionName);
+    if (starvedBy) attributes[semconv.ATTR_BLOCKED_STARVED_BY] = starvedBy;
     if (expected !== undefined) attributes[semconv.ATTR_BLOCKED_EXPECTED] = this.#bounded(expected);
     this.#blocked?.record(ms / 1e3, attributes);
     this.#stalled?.add(harmMs / 1e3, attributes);

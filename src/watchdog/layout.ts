@@ -19,6 +19,8 @@ export const Int = {
   SAMPLES: 5,
   /** 1 if the stuck loop waited for another thread at the last look: for a call's, or for the garbage collector's. Thread. */
   WAITS_FOR_THREAD: 6,
+  /** How many times as far apart as usual samples shall be; 0: none are taken. Loop. */
+  SAMPLE_SPACING: 12,
 } as const;
 
 /** Indexes into the `Float64Array` at offset 64. */
@@ -39,6 +41,10 @@ export const Float = {
   STOPPED: 8,
   /** For how long, in all, the thread waited for a CPU when it was late. Thread. */
   STARVED: 9,
+  /** For how long, in all, the process's cgroup was throttled at the first late look (`BASE_BEAT`); -1: unknown. Thread. */
+  BASE_THROTTLED: 14,
+  /** The thread's own CPU time, in all, as of about a second ago. Thread. */
+  OWN_RUN: 15,
 } as const;
 
 const INT_BYTES = 64;

@@ -6,6 +6,7 @@
 import type { Session } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { now } from '../clock.ts';
+import { CgroupThrottling } from './cgroup.ts';
 import { Float, Int, sharedState, type ThreadData } from './layout.ts';
 import { sampleIntervalMs } from './pace.ts';
 import { ProcFile, schedTimes, sleepsIn, systemCallOf, taskFile, waitsForThread } from './thread-state.ts';
@@ -30,6 +31,7 @@ const STUCK_LOOK_MS = 2;
 const syscall = new ProcFile(taskFile(data.tid, 'syscall'));
 const loopSched = new ProcFile(taskFile(data.tid, 'schedstat'));
 const ownSched = new ProcFile('/proc/thread-self/schedstat');
+const cgroup = new CgroupThrottling();
 
 let session: Session | undefined;
 let samplePending = false;
@@ -54,7 +56,8 @@ function closeSession(): void {
 }
 
 function postSample(at: number, stuckMs: number): void {
-  if (!data.sampling || samplePending) return;
+  const spacing = int[Int.SAMPLE_SPACING]!;
+  if (!data.sampling || samplePending || spacing === 0) return;
   if (!session) {
     const inspector = require('node:inspector') as typeof import('node:inspector');
     session = new inspector.Session();
@@ -62,7 +65,7 @@ function postSample(at: number, stuckMs: number): void {
     Atomics.store(int, Int.SESSION, 1);
   }
   samplePending = true;
-  nextSampleAt = at + sampleIntervalMs(stuckMs);
+  nextSampleAt = at + spacing * sampleIntervalMs(stuckMs);
   int[Int.SAMPLES] = int[Int.SAMPLES]! + 1;
   float[Float.POSTED_AT] = now();
   session.post('Runtime.evaluate', { expression: data.sampleExpression, silent: true }, () => {
@@ -79,6 +82,7 @@ function readBase(beat: number): void {
   float[Float.BASE_AT] = now();
   float[Float.BASE_RUN] = times.run;
   float[Float.BASE_QUEUE] = times.queue;
+  float[Float.BASE_THROTTLED] = cgroup.throttledMs();
   float[Float.BASE_BEAT] = beat;
 }
 
@@ -90,8 +94,10 @@ function accountLateness(at: number, expectedAt: number): void {
   const late = at - expectedAt;
   const isLate = late > LATE_WAKE_MS;
   if (!isLate && at - ownQueueAt < 1000) return;
-  const queue = schedTimes(ownSched)?.queue;
-  if (queue === undefined) return;
+  const times = schedTimes(ownSched);
+  if (!times) return;
+  const { queue } = times;
+  float[Float.OWN_RUN] = times.run;
   const queued = queue - ownQueue;
   const stopped = late - queued;
   if (isLate) float[Float.STARVED] = float[Float.STARVED]! + queued;

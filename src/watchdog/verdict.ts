@@ -8,6 +8,8 @@ export interface StallEvidence {
   readonly run?: number | undefined;
   /** Time that the loop's thread was runnable, but got no CPU. */
   readonly queue?: number | undefined;
+  /** For how long a quota kept the process's cgroup from its CPUs; `undefined` where there is none. */
+  readonly throttled?: number;
   /** Garbage collection in it; `undefined` while that is not reported yet (some turns later). */
   readonly gc?: number | undefined;
   /** Whether the loop, when asleep, waited for another thread: a call's, or a helper of the garbage collector. */
@@ -68,6 +70,11 @@ export function ownFraction(evidence: StallEvidence, cause: Cause): number {
   // Where CPUs are scarce, what a tick hides is as likely a wait for one.
   const own = run !== undefined && isScarce(evidence) ? run + asleep(evidence) : wall - queue - stopped;
   return Math.min(1, Math.max(0, own / wall));
+}
+
+/** Why a loop was starved: a quota of its cgroup, where that explains half of the wait, or other work. */
+export function starvedBy({ queue = 0, throttled = 0 }: StallEvidence): 'cpu_quota' | 'other_work' {
+  return throttled >= queue / 2 && throttled > 0 ? 'cpu_quota' : 'other_work';
 }
 
 /** The cause as it stands on a span, which is accused of its own time alone. */

@@ -2,6 +2,7 @@ import { runInThisContext } from 'node:vm';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
+import { CgroupThrottling } from './cgroup.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
 import threadSource from './thread.ts?worker';
@@ -67,6 +68,7 @@ export class Watchdog {
   readonly #sampling: boolean;
   readonly #tid = ownThreadId();
   readonly #sched = new ProcFile(taskFile(this.#tid, 'schedstat'));
+  readonly #cgroup = new CgroupThrottling();
   readonly #epollFds: number[];
   #sampleName = '';
   #tickReading: Reading | undefined;
@@ -90,6 +92,7 @@ export class Watchdog {
 
   start(): void {
     if (this.#worker) return;
+    this.sampleSpacing = 1;
     Atomics.store(this.#shared.int, Int.EXIT, 0);
     Atomics.store(this.#shared.int, Int.EXITED, 0);
     this.heartbeat.start();
@@ -126,6 +129,16 @@ export class Watchdog {
     return times && { before, after: now(), idle: idleTime(), ...times };
   }
 
+  /** How many times as far apart as usual samples shall be; 0: none. */
+  set sampleSpacing(spacing: number) {
+    Atomics.store(this.#shared.int, Int.SAMPLE_SPACING, spacing);
+  }
+
+  /** The thread's own CPU time since the start, in milliseconds. */
+  get threadRunMs(): number {
+    return this.#shared.float[Float.OWN_RUN]!;
+  }
+
   /** For how long, in all, the thread was held: by a stop of the process, and by waiting for a CPU. */
   get threadHeld(): ThreadHeld {
     return { stopped: this.#shared.float[Float.STOPPED]!, starved: this.#shared.float[Float.STARVED]! };
@@ -158,6 +171,7 @@ export class Watchdog {
         run: reading.run - float[Float.BASE_RUN]!,
         queue: reading.queue - float[Float.BASE_QUEUE]!,
         waitsForThread,
+        ...this.#throttled(),
       };
     }
     const tick = this.#tickReading;
@@ -167,6 +181,13 @@ export class Watchdog {
     const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
     const queue = Math.min(length, reading.queue - tick.queue);
     return { wall: length, run, queue, waitsForThread };
+  }
+
+  /** For how long the process's cgroup was throttled since the thread's first late look, where that is known. */
+  #throttled(): { throttled: number } | undefined {
+    const before = this.#shared.float[Float.BASE_THROTTLED]!;
+    const after = this.#cgroup.throttledMs();
+    return before < 0 || after < 0 ? undefined : { throttled: after - before };
   }
 
   #startThread(): void {

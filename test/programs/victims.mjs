@@ -13,7 +13,8 @@ const kinds = {
     let ms = 0;
     const culpritId = await inSpan('culprit', async () => {
       await sleep(5);
-      ms = timed(() => busy(150));
+      // asleep, so that it takes as long on a machine that is short of CPUs
+      ms = timed(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150));
       await sleep(100);
     });
     // the bystander begins when the stall is over
