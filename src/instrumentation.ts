@@ -9,6 +9,8 @@ import { logInfo, warnOnce } from './log.ts';
 import { LoopMonitor } from './monitor.ts';
 import type { SectionRecorder } from './sections/recorder.ts';
 import { VERSION } from './version.ts';
+import { beforeSelfKill } from './watchdog/self-kill.ts';
+import type { Undo } from './wrap.ts';
 
 /**
  * Finds the spans that block the event loop, and says for how long, where in the code and why.
@@ -27,6 +29,7 @@ export class EventLoopInstrumentation
   declare private _options: ResolvedConfig | undefined;
   declare private _patcher: Patcher | undefined;
   declare private _monitor: LoopMonitor | undefined;
+  declare private _undoSelfKill: Undo | undefined;
 
   constructor(config: EventLoopInstrumentationConfig = {}) {
     const options = resolveConfig(config);
@@ -64,13 +67,19 @@ export class EventLoopInstrumentation
     super.enable();
     this._patcher?.patchBuiltins();
     this._monitor.useTracerProvider(trace.getTracerProvider());
+    this._monitor.useMeter(this.meter);
     this._monitor.start();
+    this._undoSelfKill = beforeSelfKill(
+      () => this.disable(),
+      () => this.enable(),
+    );
     logInfo(`watching the event loop: spans that hold it over ${this._options?.blockedThresholdMs} ms are marked`);
   }
 
   override disable(): void {
     const monitor = this._monitor;
     if (!monitor) return;
+    this._undoSelfKill?.();
     this._patcher?.unpatchBuiltins();
     super.disable();
     monitor.stop();

@@ -13,9 +13,9 @@ export function logInfo(message: string): void {
 export function warnOnce(kind: string, message: string, error?: unknown): void {
   if (said.has(kind)) return;
   said.add(kind);
-  const details = error === undefined ? [] : [error];
-  if (warningsAreShown && !hasLogger()) console.warn(`loopblame: ${message}`, ...details);
-  else logger.warn(message, ...details);
+  if (warningsAreShown && !hasLogger()) console.warn(`loopblame: ${message}${error === undefined ? '' : `: ${error}`}`);
+  else if (error === undefined) logger.warn(message);
+  else logger.warn(message, error);
 }
 
 /**

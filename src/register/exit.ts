@@ -15,8 +15,6 @@ export interface Ending {
   flushSpans(): Promise<void>;
   /** Sends all there is, for the last time. */
   shutdown(): Promise<void>;
-  /** Stops watching. A stack sample that is being taken makes Node say that it waits for a debugger. */
-  stop(): void;
   /** How long the process may be kept for that. */
   maxWaitMs: number;
 }
@@ -92,7 +90,6 @@ class SignalWatch {
     const { promise: timeout, cancel } = timer(this.#ending.maxWaitMs);
     try {
       await Promise.race([this.#ending.shutdown(), timeout]);
-      this.#ending.stop();
     } finally {
       cancel();
       process.kill(process.pid, this.#signal);

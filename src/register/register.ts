@@ -59,7 +59,6 @@ function start(sdk: LoadedSdk, endEarlyLog: () => void): void {
     flush,
     flushSpans,
     shutdown: once(shutdown),
-    stop: () => instrumentation.disable(),
     maxWaitMs: maxWaitMs(),
   });
   logInfo(

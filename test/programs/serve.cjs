@@ -1,54 +1,53 @@
 /**
- * An HTTP service that answers one request of its own, holding the loop for 80 ms meanwhile, and ends as it is told:
+ * An HTTP service that answers one request of its own, holding the loop meanwhile, and then does as it is told:
  *
- *   (nothing)         closes its server, and the process ends by itself
- *   --stay            runs on
- *   --graceful        runs on; SIGTERM and SIGINT make it answer one more request and then call process.exit(7)
- *   --careful         runs on; SIGTERM and SIGINT end it as the signal-exit package does
- *   --more            closes its server; when the loop is empty it answers one more request
- *   --exit            calls process.exit(5) while it holds the loop
- *   --throw           throws
+ *   (nothing)    closes its server, so that the process ends by itself
+ *   --stay       serves on
+ *   --graceful   serves on; a signal makes it answer one more request and call process.exit(7)
+ *   --careful    serves on; a signal ends it where no other listener is there, as the signal-exit package does it
+ *   --more       closes its server, and answers one more request when the loop is empty
+ *   --exit       calls process.exit(5) right after it has held the loop
+ *   --throw      throws
  */
 const { trace } = require('@opentelemetry/api');
 
-const HOLD_MS = 80;
 const SIGNALS = ['SIGTERM', 'SIGINT'];
 const has = (flag) => process.argv.includes(flag);
+const cell = new Int32Array(new SharedArrayBuffer(4));
 
-function hold(ms) {
+/** Asleep, not busy: as long on a machine that has no time for this process. */
+function hold() {
   const start = performance.now();
-  while (performance.now() - start < ms);
+  Atomics.wait(cell, 0, 0, 150);
   return performance.now() - start;
 }
 
-/** @param http what the service uses of node:http, imported or required */
-exports.serve = function serve({ createServer, get }) {
-  const listen = (then) => {
+/** @param http what it uses of node:http */
+exports.serve = function serve({ createServer, get }, onClosed = () => {}) {
+  function listen(then) {
     const server = createServer((_request, response) => {
-      if (has('--exit')) setTimeout(() => process.exit(5), HOLD_MS / 2);
-      const ms = hold(HOLD_MS);
+      const ms = hold();
       if (has('--exit')) process.exit(5);
-      const spanId = trace.getActiveSpan()?.spanContext().spanId;
-      console.log(`TRUTH ${JSON.stringify({ ms, spanId })}`);
+      const { spanId } = trace.getActiveSpan()?.spanContext() ?? {};
+      console.log(`TRUTH ${JSON.stringify({ pid: process.pid, ms, spanId })}`);
       response.end();
     });
-    const url = () => `http://127.0.0.1:${server.address().port}/`;
-    const ask = (done) => get(url(), { agent: false }, (response) => response.resume().on('end', done));
-    server.listen(0, '127.0.0.1', () => ask(() => then(server, ask)));
-  };
+    const ask = (done) =>
+      get({ port: server.address().port, agent: false }, (response) => response.resume().on('end', done));
+    // start-up is over by then, and the thread watches
+    server.listen(0, '127.0.0.1', () => setTimeout(() => ask(() => then(server, ask)), 200));
+  }
 
   listen((server, ask) => {
     if (has('--throw')) throw new Error('thrown by the program');
-    if (has('--graceful')) for (const signal of SIGNALS) process.once(signal, () => ask(() => setTimeout(exit, 700)));
-    if (has('--careful')) for (const signal of SIGNALS) process.on(signal, endWhereAlone);
+    for (const signal of SIGNALS) {
+      if (has('--graceful')) process.once(signal, () => ask(() => setTimeout(() => process.exit(7), 700)));
+      if (has('--careful')) process.on(signal, endWhereAlone);
+    }
     if (has('--more')) process.once('beforeExit', () => listen((second) => second.close()));
-    if (!['--stay', '--graceful', '--careful'].some(has)) server.close();
+    if (!['--stay', '--graceful', '--careful'].some(has)) server.close(onClosed);
     console.log('served');
   });
-
-  function exit() {
-    process.exit(7);
-  }
 
   function endWhereAlone(signal) {
     if (process.listenerCount(signal) > 1) return;

@@ -1,0 +1,1 @@
+// An application that is done at once.
