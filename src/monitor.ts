@@ -9,6 +9,7 @@ import { now } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { type SectionListener, SectionRecorder, type SectionRun } from './sections/recorder.ts';
+import { StampWriter } from './sections/stamps.ts';
 import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts';
 import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
 import { Escalation } from './watchdog/escalation.ts';
@@ -51,6 +52,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #gc = new GcPauses();
   readonly #escalation = new Escalation();
   readonly #stack = new StackReader();
+  readonly #stamps = new StampWriter(() => {});
   readonly #thresholdMs: number;
   readonly #startupGraceMs: number;
   readonly #draw: DrawStall;
@@ -81,10 +83,12 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       this.spans.unfollowed(() => draw(span, share, attributes));
     this.#draw = config.stalls === 'span' ? unfollowed : drawEvent;
     this.spans = new SpanTracker(this);
-    this.sections = new SectionRecorder(this.spans, this, {
-      thresholdMs: config.blockedThresholdMs,
-      sectionEventMinMs: config.sectionEventMinMs,
-    });
+    this.sections = new SectionRecorder(
+      this.spans,
+      this,
+      { thresholdMs: config.blockedThresholdMs, sectionEventMinMs: config.sectionEventMinMs },
+      this.#stamps,
+    );
     this.#watchdog = new Watchdog(this, { thresholdMs: config.blockedThresholdMs, sampling: config.sampling });
     this.#evidence = new Evidence(this.#watchdog, this.#gc);
     this.#victims = new Victims(this.spans.inFlight);

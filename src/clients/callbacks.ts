@@ -1,4 +1,5 @@
 import { context, type Span, trace } from '@opentelemetry/api';
+import type { Section } from '../sections/recorder.ts';
 import { activeSpan } from '../spans/active.ts';
 import { disguised } from '../wrap.ts';
 import type { Call, CallbackRule } from './define.ts';
@@ -11,14 +12,20 @@ const ours = new WeakSet<Function>();
  * The arguments of a call with its callback, the last of them, made a section; the very same ones where there is none.
  * The callback runs in the context it would have run in, but for a span of ours that is made for it.
  *
+ * @param section what the callback is, made once a patch
  * @param endedByIt a span of ours that ends as soon as the callback is called
  */
-export function withCallback(tools: ClientTools, call: Call, rule: CallbackRule, endedByIt?: Span): readonly unknown[] {
+export function withCallback(
+  tools: ClientTools,
+  call: Call,
+  rule: CallbackRule,
+  section: Section,
+  endedByIt?: Span,
+): readonly unknown[] {
   const { method, args } = call;
   const callback: unknown = args.at(-1);
   if (typeof callback !== 'function' || ours.has(callback)) return args;
   const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
-  const section = tools.section(method, 'callback');
 
   const wrapped = disguised(callback, (self, received, wrapper) => {
     if (endedByIt) tools.endByCallback(endedByIt, received[0]);

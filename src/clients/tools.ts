@@ -59,6 +59,7 @@ export class ClientTools {
   /** A function that runs `original` as a section, in a span of ours where the rule has one. */
   wrapCall(original: Function, method: string, rule: CallRule): Function {
     const section = this.section(method, rule.phase, rule);
+    const callbackSection = this.section(method, 'callback');
     const { when, callback, keep, since, outermost = false } = rule;
     return disguised(original, (self, args, wrapper) => {
       const { sections } = this;
@@ -69,7 +70,9 @@ export class ClientTools {
       if (when && !this.ask(when, call)) return Reflect.apply(original, self, args);
       const span = rule.span && this.startSpan(rule.span, call);
       const endsByCallback = span && rule.span?.ends === 'callback';
-      const passed = callback ? withCallback(this, call, callback, endsByCallback ? span : undefined) : args;
+      const passed = callback
+        ? withCallback(this, call, callback, callbackSection, endsByCallback ? span : undefined)
+        : args;
       if (span) {
         const isEndedLater = endsByCallback && passed !== args;
         return this.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);

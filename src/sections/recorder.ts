@@ -4,6 +4,8 @@ import { ATTR_SECTION_DURATION, ATTR_SECTION_NAME, ATTR_SECTION_PHASE, EVENT_SEC
 import type { SpanState, SpanTracker } from '../spans/tracker.ts';
 import type { Frame } from '../watchdog/judge.ts';
 import type { StallEvidence } from '../watchdog/verdict.ts';
+import { MAX_DEPTH } from './stamp-layout.ts';
+import type { StampWriter } from './stamps.ts';
 
 /** One patched call, as it is named wherever it shows up. */
 export interface Section {
@@ -21,6 +23,8 @@ export interface Section {
   readonly adopts?: string;
   /** Why the application means to hold the loop here (`allowBlocking`): it is counted so, and nobody is blamed. */
   readonly expected?: string;
+  /** Its number in the shared memory, once it has run (`stamps.ts`). */
+  number?: number;
 }
 
 /** One section that ran in the current turn. Times in ms on the monotonic clock. */
@@ -53,20 +57,19 @@ export interface SectionListener {
   onLongSection(run: SectionRun, wrapper: Function): void;
 }
 
-/** Sections nested deeper than this are not timed on their own; they count to the one around them. */
-const MAX_DEPTH = 64;
 /** Runs kept of one turn; of more, those over the threshold alone. */
 const MAX_RUNS = 1024;
 
 /**
- * Times synchronous sections and adds each to the span that owns it. It is called for every patched call: two clock reads
- * and no allocation but for what is kept of the turn.
+ * Times synchronous sections and adds each to the span that owns it. It is called for every patched call: two clock reads,
+ * two stamps in shared memory, and no allocation but for what is kept of the turn.
  */
 export class SectionRecorder {
   readonly spans: SpanTracker;
   readonly #listener: SectionListener;
   readonly #thresholdMs: number;
   readonly #eventMinMs: number;
+  readonly #stamps: StampWriter;
 
   #depth = 0;
   readonly #sections: Section[] = [];
@@ -81,11 +84,13 @@ export class SectionRecorder {
     spans: SpanTracker,
     listener: SectionListener,
     options: { thresholdMs: number; sectionEventMinMs: number },
+    stamps: StampWriter,
   ) {
     this.spans = spans;
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
     this.#eventMinMs = options.sectionEventMinMs;
+    this.#stamps = stamps;
   }
 
   /**
@@ -112,7 +117,9 @@ export class SectionRecorder {
     this.#adopts[depth] = section.adopts === undefined ? 0 : 1;
     if (section.slow) this.#listener.onSlowSectionStart();
     this.#depth = depth + 1;
-    this.#starts[depth] = startedAt ?? now();
+    const start = startedAt ?? now();
+    this.#starts[depth] = start;
+    this.#stamps.enter(depth, section, this.#owners[depth], start);
     try {
       return Reflect.apply(call, self, args);
     } finally {
@@ -126,6 +133,7 @@ export class SectionRecorder {
     if (depth < 0 || this.#adopts[depth] === 0 || this.#sections[depth]!.adopts !== state.scope) return;
     this.#adopts[depth] = 0;
     this.#owners[depth] = state;
+    this.#stamps.own(depth, state);
   }
 
   /** A span ends in the midst of sections of its own: what they took so far is its, the rest is nobody's. */
@@ -186,6 +194,7 @@ export class SectionRecorder {
 
   #exit(depth: number, end: number, wrapper: Function): void {
     this.#depth = depth;
+    this.#stamps.exit(depth, end);
     const start = this.#starts[depth]!;
     const total = end - start;
     const own = Math.max(0, total - this.#nested[depth]!);

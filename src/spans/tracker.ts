@@ -26,6 +26,8 @@ export class SpanState {
   /** The name of the instrumentation that made it; `undefined` where that was not seen. */
   readonly scope: string | undefined;
   ended = false;
+  /** Its number in the shared memory, once it had a section (`stamps.ts`); 0 before. */
+  number = 0;
   /** Whether its end will be seen, so that what is written once can wait until then. */
   readonly endIsSeen: boolean;
   /** Its synchronous sections; `undefined` while it has none. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Span } from '@opentelemetry/api';
 import { type Section, SectionRecorder, type SectionRun } from '../../../src/sections/recorder.ts';
+import { StampWriter } from '../../../src/sections/stamps.ts';
 import { type SpanListener, SpanState, SpanTracker } from '../../../src/spans/tracker.ts';
 
 const nobody: SpanListener = { onSpanStart: () => {}, onSpanEnd: () => {} };
@@ -32,7 +33,12 @@ function recorder(thresholdMs = 1e6): { sections: SectionRecorder; long: Section
     onLongSection: (run: SectionRun) => void long.push(run),
   };
   return {
-    sections: new SectionRecorder(new SpanTracker(nobody), listener, { thresholdMs, sectionEventMinMs: 1 }),
+    sections: new SectionRecorder(
+      new SpanTracker(nobody),
+      listener,
+      { thresholdMs, sectionEventMinMs: 1 },
+      new StampWriter(() => {}),
+    ),
     long,
   };
 }

@@ -1,0 +1,157 @@
+import type { SpanState } from '../spans/tracker.ts';
+import type { Section } from './recorder.ts';
+import {
+  MAX_SECTIONS,
+  newStampBuffer,
+  RING_SLOTS,
+  SPAN_SLOTS,
+  SPAN_WORDS,
+  StampFloat,
+  StampInt,
+  sectionOf,
+  spanOf,
+  spanView,
+  stampOf,
+  stampViews,
+  textView,
+  versionOf,
+} from './stamp-layout.ts';
+
+/** What the thread knows a section's number by. */
+export type SectionName = Pick<Section, 'name' | 'phase' | 'system'>;
+
+/** Sections of this thread by their number. Number 0 is that of none: whatever finds the table full. */
+const sectionNames: SectionName[] = [{ name: 'unknown', phase: 'call', system: '' }];
+const sectionNumbers = new Map<string, number>();
+/** Numbers of spans are never used twice, whoever writes them. */
+let lastSpan = 0;
+
+function numberOf(section: Section): number {
+  const { name, phase, system } = section;
+  const key = `${phase} ${name}`;
+  let number = sectionNumbers.get(key);
+  if (number === undefined) {
+    number = sectionNames.length < MAX_SECTIONS ? sectionNames.push({ name, phase, system }) - 1 : 0;
+    sectionNumbers.set(key, number);
+  }
+  section.number = number;
+  return number;
+}
+
+/** By character code: the value of a hexadecimal digit. */
+const HEX = new Uint8Array(128);
+for (let value = 0; value < 16; value++) HEX[value.toString(16).charCodeAt(0)] = value;
+
+function hexWord(text: string, from: number): number {
+  let word = 0;
+  for (let i = from; i < from + 8; i++) word = (word << 4) | HEX[text.charCodeAt(i) & 127]!;
+  return word;
+}
+
+/**
+ * Says in shared memory what the loop is doing (`stamp-layout.ts`). Called around every section: three plain writes and
+ * one atomic one each time, and a span's ids once a span.
+ */
+export class StampWriter {
+  readonly buffer: SharedArrayBuffer = newStampBuffer();
+  readonly #onNames: (names: readonly SectionName[]) => void;
+  readonly #int: Int32Array;
+  readonly #float: Float64Array;
+  readonly #spans = spanView(this.buffer);
+  readonly #text: Buffer;
+  #changes = 0;
+  #finished = 0;
+  #namesTold = 0;
+
+  /** @param onNames gets all names whenever there are more of them, before the first stamp with a new one */
+  constructor(onNames: (names: readonly SectionName[]) => void) {
+    this.#onNames = onNames;
+    const { int, float } = stampViews(this.buffer);
+    this.#int = int;
+    this.#float = float;
+    const text = textView(this.buffer);
+    this.#text = Buffer.from(text.buffer, text.byteOffset, text.length);
+  }
+
+  enter(depth: number, section: Section, owner: SpanState | undefined, start: number): void {
+    const number = section.number ?? numberOf(section);
+    if (number >= this.#namesTold) this.#tellNames();
+    this.#int[StampInt.OPEN + depth] = stampOf(number, owner ? this.#numberOf(owner) : 0);
+    this.#float[StampFloat.START + depth] = start;
+    this.#publish(depth + 1);
+  }
+
+  /** The section in progress is this span's. */
+  own(depth: number, owner: SpanState): void {
+    const at = StampInt.OPEN + depth;
+    this.#int[at] = stampOf(sectionOf(this.#int[at]!), this.#numberOf(owner));
+  }
+
+  exit(depth: number, end: number): void {
+    const stamp = this.#int[StampInt.OPEN + depth]!;
+    const start = this.#float[StampFloat.START + depth]!;
+    let slot = (this.#finished - 1) & (RING_SLOTS - 1);
+    // Runs of one section in a row are told as one, or a loop of short calls would leave nothing else in the ring.
+    if (this.#int[StampInt.RING + slot] === stamp && this.#finished > 0) {
+      this.#int[StampInt.RING_RUNS + slot]!++;
+      this.#float[StampFloat.RING_MS + slot]! += end - start;
+    } else {
+      slot = this.#finished & (RING_SLOTS - 1);
+      this.#int[StampInt.RING + slot] = stamp;
+      this.#int[StampInt.RING_RUNS + slot] = 1;
+      this.#float[StampFloat.RING_MS + slot] = end - start;
+      this.#int[StampInt.FINISHED] = ++this.#finished;
+    }
+    this.#float[StampFloat.RING_END + slot] = end;
+    this.#publish(depth);
+  }
+
+  /** What a sample found: the span that certainly ran, and the code. */
+  sample(at: number, owner: SpanState | undefined, text: string): void {
+    const span = owner ? spanOf(this.#numberOf(owner)) : 0;
+    Atomics.add(this.#int, StampInt.SAMPLE_VERSION, 1);
+    this.#int[StampInt.SAMPLE_SPAN] = span;
+    this.#int[StampInt.SAMPLE_LENGTH] = this.#text.write(text);
+    this.#float[StampFloat.SAMPLE_AT] = at;
+    Atomics.add(this.#int, StampInt.SAMPLE_VERSION, 1);
+  }
+
+  #publish(depth: number): void {
+    this.#changes = (this.#changes + 1) | 0;
+    Atomics.store(this.#int, StampInt.VERSION, versionOf(this.#changes, depth));
+  }
+
+  #tellNames(): void {
+    this.#namesTold = sectionNames.length;
+    this.#onNames(sectionNames);
+  }
+
+  /** The span's number, which is in its slot now. */
+  #numberOf(owner: SpanState): number {
+    const number = owner.number;
+    if (number !== 0 && this.#spans[(number & (SPAN_SLOTS - 1)) * SPAN_WORDS] === number) return number;
+    return this.#writeSpan(owner);
+  }
+
+  #writeSpan(owner: SpanState): number {
+    let context: { traceId: string; spanId: string; traceFlags: number };
+    try {
+      context = owner.span.spanContext();
+    } catch {
+      return 0;
+    }
+    do lastSpan = (lastSpan + 1) & 0x7fffffff;
+    while (spanOf(lastSpan) === 0);
+    const { traceId, spanId, traceFlags } = context;
+    const spans = this.#spans;
+    const at = (lastSpan & (SPAN_SLOTS - 1)) * SPAN_WORDS;
+    Atomics.store(spans, at, 0);
+    for (let i = 0; i < 4; i++) spans[at + 1 + i] = hexWord(traceId, 8 * i);
+    spans[at + 5] = hexWord(spanId, 0);
+    spans[at + 6] = hexWord(spanId, 8);
+    spans[at + 7] = traceFlags;
+    Atomics.store(spans, at, lastSpan);
+    owner.number = lastSpan;
+    return lastSpan;
+  }
+}
