@@ -29,8 +29,7 @@ const { registerHooks } = module as { registerHooks?: (hooks: { resolve: unknown
 export function hookImports(names: readonly string[]): void {
   if (names.length === 0) return;
   const home = importInTheMiddle();
-  const plain = alternatives(names.map((name) => name.replace(/^node:/, '')));
-  const include = [new RegExp(`^node:(?:${plain})$|/node_modules/(?:${plain})/`)];
+  const include = names.map(urlOf);
   const meta = { url: pathToFileURL(join(home, 'hook.mjs')).href };
   const file = join(home, 'create-hook.mjs');
   if (registerHooks) {
@@ -56,6 +55,10 @@ function importInTheMiddle(): string {
   return dirname(createRequire(instrumentation).resolve('import-in-the-middle'));
 }
 
-function alternatives(names: readonly string[]): string {
-  return names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+/** Of all files of a package, or of one of Node's modules. */
+function urlOf(name: string): RegExp {
+  const escaped = name.replace(/^node:/, '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  // a module that this version of Node does not have yet is one as well
+  const isNodes = name.startsWith('node:') || module.isBuiltin(name);
+  return new RegExp(isNodes ? `^node:${escaped}$` : `/node_modules/${escaped}/`);
 }
