@@ -278,7 +278,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     stall.share(turn, pending.runs, pending.samples);
     stall.judge(evidence);
     stall.marks.writeEvents();
-    for (const { share, ...part } of stall.parts(turn, evidence)) {
+    for (const { share, ...part } of stall.parts(evidence)) {
       const record = { ...part, section: share?.section, code: share?.code };
       this.#metrics.recordBlocked(record);
       this.#governor.stalled(`${record.cause} ${record.section?.name} ${record.code?.functionName}`, begun);

@@ -47,6 +47,22 @@ export function evidenceOf(share: Share<SpanState>, stall: StallEvidence): Stall
     : stall;
 }
 
+/**
+ * The evidence of a stall as a whole. Where sections that were measured on their own make the most of it, it is theirs:
+ * taken inside the call, it says more than what was read around the turn.
+ */
+export function evidenceOfAll(stall: StallShares<SpanState>, length: number, around: StallEvidence): StallEvidence {
+  let [covered, wall, run, queue] = [0, 0, 0, 0];
+  for (const share of stall.shares) {
+    if (!share.evidence || share.sectionMs < share.ms / 2) continue;
+    covered += share.ms;
+    wall += share.evidence.wall;
+    run += share.evidence.run ?? 0;
+    queue += share.evidence.queue ?? 0;
+  }
+  return covered >= length / 2 ? { wall, run, queue, stopped: around.stopped ?? 0 } : around;
+}
+
 /** The part of a share that its span may be accused of: without waiting for a CPU, and without a stop of the process. */
 export function ownShareMs(share: Share<SpanState>, stall: StallEvidence): number {
   const evidence = evidenceOf(share, stall);

@@ -4,7 +4,7 @@ import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
 import { type StallEvidence, spanCause, starvedBy, verdict } from '../watchdog/verdict.ts';
-import { type DrawStall, evidenceOf, ownShareMs, StallMarks } from './marks.ts';
+import { type DrawStall, evidenceOf, evidenceOfAll, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
 import { recordOf, type StallRecord } from './victims.ts';
 
@@ -32,6 +32,7 @@ export class Stall {
   at = Number.NEGATIVE_INFINITY;
   readonly #thresholdMs: number;
   readonly #expected: string | undefined;
+  #lengthMs = 0;
 
   /** @param expected why nobody is blamed for it, if so */
   constructor(thresholdMs: number, inFlight: SpansInFlight, draw: DrawStall, expected?: string) {
@@ -44,24 +45,26 @@ export class Stall {
   share(turn: LongTurn, runs: readonly SectionRun[], samples: readonly Sample<SpanState>[]): void {
     this.shares = shareStall(turn, runs, samples, startOf);
     this.at = turn.to;
+    this.#lengthMs = turn.to - turn.from;
   }
 
   /** Marks the culprits, and says to the victims why. */
   judge(evidence: StallEvidence): void {
+    const cause = verdict(evidenceOfAll(this.shares, this.#lengthMs, evidence));
     if (this.#expected !== undefined) {
-      this.record.cause = verdict(evidence);
+      this.record.cause = cause;
       return;
     }
-    recordOf(this.shares, verdict(evidence), this.record);
+    recordOf(this.shares, cause, this.record);
     this.marks.apply(this.shares, evidence);
   }
 
   /** What the metrics count of it. */
-  parts(turn: LongTurn, evidence: StallEvidence): StallPart[] {
-    const cause = verdict(evidence);
+  parts(evidence: StallEvidence): StallPart[] {
+    const cause = verdict(evidenceOfAll(this.shares, this.#lengthMs, evidence));
     const culprits = this.shares.shares.filter((share) => ownShareMs(share, evidence) >= this.#thresholdMs);
     if (cause === 'starved' || cause === 'suspended' || culprits.length === 0) {
-      const ms = turn.to - turn.from;
+      const ms = this.#lengthMs;
       const harmMs = this.marks.harmMs(ms);
       const by = cause === 'starved' ? starvedBy(evidence) : undefined;
       return [{ ms, cause, share: undefined, harmMs, starvedBy: by, expected: this.#expected }];

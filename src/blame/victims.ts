@@ -59,7 +59,7 @@ export class Victims {
   tell(from: number, to: number, stall: StallShares<SpanState>, record: StallRecord, turn: number): void {
     const own = ownTimes(stall);
     this.#inFlight.forEach((state) => {
-      if (state.startedAt < to) lose(state, to - Math.max(from, state.startedAt) - (own.get(state) ?? 0), record, turn);
+      if (state.startedAt < to) lose(state, lostMs(state, from, to, own.get(state), stall), record, turn);
     });
   }
 
@@ -72,10 +72,23 @@ export class Victims {
     record: StallRecord,
     turn: number,
   ): void {
-    const own = ownTimes(stall).get(state) ?? 0;
-    lose(state, to - Math.max(from, state.startedAt) - own, record, turn);
+    lose(state, lostMs(state, from, to, ownTimes(stall).get(state), stall), record, turn);
     if (state.stalled) state.stalled.waited = true;
   }
+}
+
+/** What a span lost in a stall. One that held the loop itself is told only of what others are known to have held. */
+function lostMs(
+  state: SpanState,
+  from: number,
+  to: number,
+  ownMs: number | undefined,
+  stall: StallShares<SpanState>,
+): number {
+  const open = to - Math.max(from, state.startedAt);
+  if (ownMs === undefined) return open;
+  const known = stall.shares.reduce((sum, share) => sum + share.ms, 0);
+  return Math.min(open, known) - ownMs;
 }
 
 function lose(state: SpanState, ms: number, record: StallRecord, turn: number): void {
