@@ -18,6 +18,7 @@ import { Governor } from './watchdog/governor.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
+import type { StallEvidence } from './watchdog/verdict.ts';
 import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
 /** Samples kept of one turn; beyond it every other one is forgotten. */
@@ -175,8 +176,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     const end = run.section.slow && start && start.after <= run.end ? this.#watchdog.read() : undefined;
     run.details = {
       stack: this.#stack.frames(wrapper),
-      evidence: start &&
-        end && { wall: end.before - start.after, run: end.run - start.run, queue: end.queue - start.queue },
+      evidence: start && end && between(start, end),
     };
     if (run.owner) this.#suspects.add(run.owner);
     this.#markSoFar(at);
@@ -285,4 +285,10 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     }
     this.#governor.spent(now() - begun, begun);
   }
+}
+
+/** What the loop's thread did between two readings. */
+function between(start: Reading, end: Reading): StallEvidence {
+  const queue = start.queue === undefined || end.queue === undefined ? undefined : end.queue - start.queue;
+  return { wall: end.before - start.after, run: end.run - start.run, queue };
 }

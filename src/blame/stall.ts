@@ -2,13 +2,17 @@ import type { SectionRun } from '../sections/recorder.ts';
 import type { Cause } from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
+import { isDebuggerListening } from '../watchdog/debugger.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
-import { type StallEvidence, spanCause, starvedBy, verdict } from '../watchdog/verdict.ts';
+import { isAsleep, type StallEvidence, spanCause, starvedBy, verdict } from '../watchdog/verdict.ts';
 import { type DrawStall, evidenceOf, evidenceOfAll, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
 import { recordOf, type StallRecord } from './victims.ts';
 
 const startOf = (state: SpanState): number => state.startedAt;
+
+/** Why nobody is blamed for a pause of the debugger's. */
+const DEBUGGER = 'debugger';
 
 /** What the metrics count of a stall: a culprit's part of it, or all of it where nobody is one. */
 export interface StallPart {
@@ -31,7 +35,7 @@ export class Stall {
   shares: StallShares<SpanState> = { shares: [], unknownMs: 0, kind: 'hold' };
   at = Number.NEGATIVE_INFINITY;
   readonly #thresholdMs: number;
-  readonly #expected: string | undefined;
+  #expected: string | undefined;
   #lengthMs = 0;
 
   /** @param expected why nobody is blamed for it, if so */
@@ -50,7 +54,10 @@ export class Stall {
 
   /** Marks the culprits, and says to the victims why. */
   judge(evidence: StallEvidence): void {
-    const cause = verdict(evidenceOfAll(this.shares, this.#lengthMs, evidence));
+    const all = evidenceOfAll(this.shares, this.#lengthMs, evidence);
+    const cause = verdict(all);
+    // Asleep in the midst of JavaScript, and in no call that was measured: a debugger has paused it.
+    if (all === evidence && isAsleep(all) && isDebuggerListening()) this.#expected = DEBUGGER;
     if (this.#expected !== undefined) {
       this.record.cause = cause;
       return;

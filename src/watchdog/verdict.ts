@@ -6,7 +6,7 @@ export interface StallEvidence {
   readonly wall: number;
   /** CPU time of the loop's thread in it; `undefined` where the system does not tell. */
   readonly run?: number | undefined;
-  /** Time that the loop's thread was runnable, but got no CPU. */
+  /** Time that the loop's thread was runnable, but got no CPU; `undefined` where the system does not tell. */
   readonly queue?: number | undefined;
   /** For how long a quota kept the process's cgroup from its CPUs; `undefined` where there is none. */
   readonly throttled?: number;
@@ -45,16 +45,14 @@ const ENOUGH = 0.4;
  * waiting for a CPU.
  */
 export function verdict(evidence: StallEvidence): Cause {
-  const { wall, run, queue = 0, gc, stopped = 0 } = evidence;
+  const { wall, run, queue, gc, stopped = 0 } = evidence;
   if (!(wall > 0)) return 'unknown';
   if (stopped >= ENOUGH * wall) return 'suspended';
   if (gc !== undefined && gc >= wall / 2) return 'gc';
   if (run === undefined) return 'unknown';
-  const parts: [Cause, number][] = [
-    ['cpu', run],
-    ['starved', queue],
-    ['native_wait', asleep(evidence)],
-  ];
+  const parts: [Cause, number][] = [['cpu', run]];
+  // Without the one the other can't be told from it.
+  if (queue !== undefined) parts.push(['starved', queue], ['native_wait', asleep(evidence)]);
   let [cause, most]: [Cause, number] = ['unknown', ENOUGH * wall];
   for (const [name, time] of parts) if (time >= most) [cause, most] = [name, time];
   return cause === 'native_wait' && gc === undefined && evidence.waitsForThread ? 'unknown' : cause;
@@ -70,6 +68,12 @@ export function ownFraction(evidence: StallEvidence, cause: Cause): number {
   // Where CPUs are scarce, what a tick hides is as likely a wait for one.
   const own = run !== undefined && isScarce(evidence) ? run + asleep(evidence) : wall - queue - stopped;
   return Math.min(1, Math.max(0, own / wall));
+}
+
+/** Whether the loop's thread was mostly asleep. */
+export function isAsleep(evidence: StallEvidence): boolean {
+  const { wall, run, queue } = evidence;
+  return run !== undefined && queue !== undefined && wall - run - queue >= ENOUGH * wall;
 }
 
 /** Why a loop was starved: a quota of its cgroup, where that explains half of the wait, or other work. */

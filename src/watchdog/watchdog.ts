@@ -6,7 +6,7 @@ import { CgroupThrottling } from './cgroup.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
 import threadSource from './thread.ts?worker';
-import { epollDescriptors, ownThreadId, ProcFile, type SchedTimes, schedTimes, taskFile } from './thread-state.ts';
+import { epollDescriptors, ownCpuTime, ownThreadId, ProcFile, schedTimes, taskFile } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
 
 /**
@@ -43,7 +43,10 @@ export interface WatchdogListener extends HeartbeatListener {
  * One reading of the loop's thread, and for how long the loop had slept until then. A thread may lose its CPU beside the
  * reading: windows are taken from after their first reading to before their last, so that it never looks like sleep.
  */
-export interface Reading extends SchedTimes {
+export interface Reading {
+  readonly run: number;
+  /** `undefined` where the system tells the CPU time alone. */
+  readonly queue: number | undefined;
   readonly before: number;
   readonly after: number;
   readonly idle: number;
@@ -128,7 +131,7 @@ export class Watchdog {
   /** The loop thread's CPU and queue time, now; `undefined` where the system does not tell. */
   read(): Reading | undefined {
     const before = now();
-    const times = schedTimes(this.#sched);
+    const times = schedTimes(this.#sched) ?? ownCpuTime();
     return times && { before, after: now(), idle: idleTime(), ...times };
   }
 
@@ -168,11 +171,12 @@ export class Watchdog {
     if (!reading) return { wall: length };
     const waitsForThread = this.#shared.int[Int.WAITS_FOR_THREAD] === 1;
     const base = float[Float.BASE_AT]!;
-    if (float[Float.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
+    const { queue } = reading;
+    if (queue !== undefined && float[Float.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
       return {
         wall: reading.before - base,
         run: reading.run - float[Float.BASE_RUN]!,
-        queue: reading.queue - float[Float.BASE_QUEUE]!,
+        queue: queue - float[Float.BASE_QUEUE]!,
         waitsForThread,
         ...this.#throttled(),
       };
@@ -182,8 +186,8 @@ export class Watchdog {
     // Between that tick and the turn the loop slept or was healthily busy; the latter is taken for CPU time.
     const before = Math.max(0, reading.before - tick.after - (reading.idle - tick.idle) - length);
     const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
-    const queue = Math.min(length, reading.queue - tick.queue);
-    return { wall: length, run, queue, waitsForThread };
+    if (queue === undefined || tick.queue === undefined) return { wall: length, run };
+    return { wall: length, run, queue: Math.min(length, queue - tick.queue), waitsForThread };
   }
 
   /** For how long the process's cgroup was throttled since the thread's first late look, where that is known. */
