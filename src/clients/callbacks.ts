@@ -13,14 +13,14 @@ const ours = new WeakSet<Function>();
  * The callback runs in the context it would have run in, but for a span of ours that is made for it.
  *
  * @param section what the callback is, made once a patch
- * @param endedByIt a span of ours that ends as soon as the callback is called
+ * @param onCalled told of each call of the callback before it runs, and of the error that it is given first
  */
 export function withCallback(
   tools: ClientTools,
   call: Call,
   rule: CallbackRule,
   section: Section,
-  endedByIt?: Span,
+  onCalled?: (error: unknown) => void,
 ): readonly unknown[] {
   const { method, args } = call;
   const callback: unknown = args.at(-1);
@@ -28,7 +28,7 @@ export function withCallback(
   const owner = rule.owner ? tools.ask(rule.owner, call) : activeSpan();
 
   const wrapped = disguised(callback, (self, received, wrapper) => {
-    if (endedByIt) tools.endByCallback(endedByIt, received[0]);
+    onCalled?.(received[0]);
     const { sections } = tools;
     if (!sections) return Reflect.apply(callback, self, received);
     const span = rule.span && tools.startSpan(rule.span, { method, self: call.self, args: received });

@@ -70,9 +70,8 @@ export class ClientTools {
       if (when && !this.ask(when, call)) return Reflect.apply(original, self, args);
       const span = rule.span && this.startSpan(rule.span, call);
       const endsByCallback = span && rule.span?.ends === 'callback';
-      const passed = callback
-        ? withCallback(this, call, callback, callbackSection, endsByCallback ? span : undefined)
-        : args;
+      const end = endsByCallback ? (error: unknown) => this.#endByCallback(span, error, rule.span) : undefined;
+      const passed = callback ? withCallback(this, call, callback, callbackSection, end) : args;
       if (span) {
         const isEndedLater = endsByCallback && passed !== args;
         return this.#inSpan(span, rule, section, sections, call, passed, isEndedLater, original, wrapper);
@@ -150,10 +149,10 @@ export class ClientTools {
   }
 
   /** Its callback is called: with an error first, if it failed. */
-  endByCallback(span: Span, error: unknown): void {
+  #endByCallback(span: Span, error: unknown, rule: SpanRule | undefined): void {
     if (this.#endedByCallback.has(span)) return;
     this.#endedByCallback.add(span);
-    this.endSpan(span, error || undefined);
+    this.endSpan(span, error || undefined, rule);
   }
 
   /** Ends a client's span; with an error, as one that failed. */
