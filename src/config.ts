@@ -42,6 +42,13 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    */
   overheadBudget?: number;
   /**
+   * Whether a server span tells how long its request had stood unread while the loop was stuck, and a stall how many stood
+   * there. Read from `/proc/self/net` by the watchdog's thread, and only while the loop is stuck: at most a fifth of that
+   * thread's time for one second, then a twentieth. Elsewhere than on Linux only what one turn of the loop shows.
+   * Default true. Environment: `LOOPBLAME_DOOR`. Since 0.1.0.
+   */
+  door?: boolean;
+  /**
    * The most functions that `event_loop.blocked.duration` tells apart; later ones are counted as `_OTHER`.
    * Default 100, range 0 to 10,000. Environment: `LOOPBLAME_MAX_FUNCTIONS`. Since 0.1.0.
    */
@@ -115,6 +122,12 @@ export const OPTIONS: readonly OptionSpec[] = [
     range: [0.0001, 1],
     meaning:
       'the share of one CPU that samples and stalls may cost on the loop; over it samples thin out, down to none',
+  },
+  {
+    name: 'door',
+    env: 'LOOPBLAME_DOOR',
+    default: true,
+    meaning: 'how long requests stood unread while the loop was stuck, by `/proc/self/net`, only while it is stuck',
   },
   {
     name: 'maxFunctions',

@@ -1,5 +1,5 @@
 import { executionAsyncId } from 'node:async_hooks';
-import type { Meter, Tracer, TracerProvider } from '@opentelemetry/api';
+import type { Meter, SpanKind, Tracer, TracerProvider } from '@opentelemetry/api';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
 import { type DrawStall, drawEvent, drawSpan } from './blame/marks.ts';
 import { isLate, type Sample } from './blame/shares.ts';
@@ -7,6 +7,8 @@ import { Stall } from './blame/stall.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
 import { now } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
+import { Door } from './door/door.ts';
+import { doorMemory } from './door/layout.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { type SectionListener, SectionRecorder, type SectionRun } from './sections/recorder.ts';
 import { StampWriter } from './sections/stamps.ts';
@@ -50,6 +52,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly sections: SectionRecorder;
   readonly #metrics: Metrics;
   readonly #watchdog: Watchdog;
+  readonly #door: Door | undefined;
   readonly #gc = new GcPauses();
   readonly #escalation = new Escalation();
   readonly #stack = new StackReader();
@@ -90,7 +93,13 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       { thresholdMs: config.blockedThresholdMs, sectionEventMinMs: config.sectionEventMinMs },
       this.#stamps,
     );
-    this.#watchdog = new Watchdog(this, { thresholdMs: config.blockedThresholdMs, sampling: config.sampling });
+    const memory = config.door ? doorMemory() : undefined;
+    this.#watchdog = new Watchdog(this, {
+      thresholdMs: config.blockedThresholdMs,
+      sampling: config.sampling,
+      door: memory?.buffer,
+    });
+    this.#door = memory && new Door(memory, config.blockedThresholdMs, this.#watchdog);
     this.#evidence = new Evidence(this.#watchdog, this.#gc);
     this.#victims = new Victims(this.spans.inFlight);
     this.#governor = new Governor(config.overheadBudget, (spacing) => {
@@ -109,12 +118,14 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   start(): void {
     this.#startupEndsAt = now() + this.#startupGraceMs;
     this.#gc.start();
+    this.#door?.start();
     this.#watchdog.start();
   }
 
   stop(): void {
     this.settleNow();
     this.#watchdog.stop();
+    this.#door?.stop();
     this.#gc.stop();
     this.#escalation.stop();
     this.#metrics.stop();
@@ -134,8 +145,9 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     for (const pending of this.#pending.splice(0)) this.#settle(pending);
   }
 
-  onSpanStart(state: SpanState): void {
+  onSpanStart(state: SpanState, kind: SpanKind): void {
     this.sections.adopt(state);
+    this.#door?.onSpanStart(state, kind);
     this.#watchdog.noteActivity();
     noteProgress(state.parent, this.#turn);
   }
@@ -215,6 +227,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#samples = [];
     this.#pending.push({ ...evidence, stall, runs, samples, turns: 0 });
     stall.share(turn, runs, samples);
+    stall.marks.door = this.#door?.ofStall(turn.beat);
     // Spans may end right after the stall, long before it can be settled.
     if (!this.#watchdog.isThreadLate(turn.to)) stall.judge(evidence.evidence);
     this.#victims.tell(turn.from, turn.to, stall.shares, stall.record, this.#turn + 1);
@@ -244,6 +257,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (turn.to - turn.from < this.#thresholdMs) return;
     this.#stall ??= this.#newStall();
     this.#stall.share(turn, this.sections.runsSoFar(at), this.#samples);
+    this.#stall.marks.door = this.#door?.ofStall(turn.beat);
     if (!this.#watchdog.isThreadLate(at)) this.#stall.judge(this.#evidence.ofTurn(turn, this.#samplingMs));
   }
 
@@ -276,6 +290,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     const begun = now();
     const evidence = this.#evidence.complete(pending);
     stall.share(turn, pending.runs, pending.samples);
+    stall.marks.door = this.#door?.ofStall(turn.beat) ?? stall.marks.door;
     stall.judge(evidence);
     stall.marks.writeEvents();
     for (const { share, ...part } of stall.parts(evidence)) {

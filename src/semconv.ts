@@ -35,6 +35,10 @@ export const LINK_STALLED_BY = 'stalled_by';
 // On its local root span
 export const ATTR_BLOCKED_BELOW = 'event_loop.blocked.below';
 
+// On a server span whose request stood unread while the loop was stuck: at least so long, and how much longer at most
+export const ATTR_STALLED_BEFORE_START = 'event_loop.stalled.before_start';
+export const ATTR_STALLED_BEFORE_START_ERROR = 'event_loop.stalled.before_start.error';
+
 // On a span with synchronous sections
 export const ATTR_SYNC_DURATION = 'event_loop.sync.duration';
 export const ATTR_SYNC_MAX = 'event_loop.sync.max';
@@ -56,6 +60,12 @@ export const ATTR_STALL_QUEUE_TIME = 'event_loop.stall.queue_time';
 export const ATTR_STALL_SLEEP_TIME = 'event_loop.stall.sleep_time';
 export const ATTR_STALL_GC_TIME = 'event_loop.stall.gc_time';
 export const ATTR_STALL_KIND = 'event_loop.stall.kind';
+/** The most connections at once, on the ports that the process listens on, that had sent what nobody had read. */
+export const ATTR_STALL_UNREAD = 'event_loop.stall.unread';
+/** The most connections at once that nobody had accepted. */
+export const ATTR_STALL_ACCEPT_QUEUE = 'event_loop.stall.accept_queue';
+/** Connections that the kernel refused or dropped meanwhile, because a listener's accept queue was full. */
+export const ATTR_STALL_LISTEN_OVERFLOWS = 'event_loop.stall.listen_overflows';
 
 // Where in the code: stable semantic conventions
 export const ATTR_CODE_FUNCTION_NAME = 'code.function.name';

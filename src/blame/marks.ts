@@ -1,5 +1,6 @@
 import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import { toPerformanceTime } from '../clock.ts';
+import type { DoorCounts } from '../door/door.ts';
 import * as semconv from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
@@ -91,6 +92,8 @@ export class StallMarks {
   readonly #draw: DrawStall;
   readonly #contributions = new Map<SpanState, Contribution>();
   kind: 'hold' | 'burst' = 'hold';
+  /** Who stood at the door meanwhile. */
+  door: DoorCounts | undefined;
 
   /** Requests under way when the stall was noticed. */
   readonly #requests: number;
@@ -139,6 +142,7 @@ export class StallMarks {
         [semconv.ATTR_STALL_SLEEP_TIME]: Math.max(0, own.wall - own.run - (own.queue ?? 0)) / 1e3,
       }),
       ...(own.gc !== undefined && { [semconv.ATTR_STALL_GC_TIME]: own.gc / 1e3 }),
+      ...this.door,
       ...codeAttributes(share),
     });
   }

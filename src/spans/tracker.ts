@@ -1,4 +1,4 @@
-import { context, type Span, type TracerProvider, trace } from '@opentelemetry/api';
+import { context, type Span, SpanKind, type SpanOptions, type TracerProvider, trace } from '@opentelemetry/api';
 import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
@@ -57,7 +57,7 @@ export class SpanState {
 }
 
 export interface SpanListener {
-  onSpanStart(state: SpanState): void;
+  onSpanStart(state: SpanState, kind: SpanKind): void;
   /** The span is about to end: attributes can still be set. */
   onSpanEnd(state: SpanState): void;
 }
@@ -175,15 +175,15 @@ export class SpanTracker {
     try {
       // A span that records has a valid context, whose check is two regular expressions.
       if (this.#states.get(span) || !(span.isRecording() || trace.isSpanContextValid(span.spanContext()))) return;
-      const isRoot = (options as { root?: boolean } | undefined)?.root === true;
-      const parent = isRoot ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
+      const { root, kind } = (options ?? {}) as SpanOptions;
+      const parent = root ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
       const { instrumentationScope } = tracer as { instrumentationScope?: { name?: string } };
       const known = parent && this.#states.get(parent);
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
       if (state.endIsSeen) this.inFlight.add(state);
       this.#lastStarted = { state, parent };
-      this.#listener.onSpanStart(state);
+      this.#listener.onSpanStart(state, kind ?? SpanKind.INTERNAL);
     } catch (error) {
       warnOnce('span', 'a span cannot be followed', error);
     }

@@ -107,7 +107,9 @@ export class Heartbeat {
     const at = now();
     const long = this.#turns.end(at, idleTime());
     this.#beats++;
+    this.#shared.float[Float.PREVIOUS_BEAT] = this.#shared.float[Float.BEAT]!;
     this.#shared.float[Float.BEAT] = at;
+    this.#shared.float[Float.SLEPT_UNTIL] = this.#turns.sleptUntil;
     if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
     if (long) this.#listener.onLongTurn(long);
     this.#wanted = this.#listener.onTurnEnd();

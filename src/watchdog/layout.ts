@@ -45,6 +45,10 @@ export const Float = {
   BASE_THROTTLED: 14,
   /** The thread's own CPU time, in all, as of about a second ago. Thread. */
   OWN_RUN: 15,
+  /** When the turn before that of `BEAT` ended: what had come by then has been read since. Loop. */
+  PREVIOUS_BEAT: 10,
+  /** Until when the loop has slept last: then it had accepted, too, whoever had come. Loop. */
+  SLEPT_UNTIL: 11,
 } as const;
 
 const INT_BYTES = 64;
@@ -78,4 +82,6 @@ export interface ThreadData {
   readonly sampling: boolean;
   /** The expression that takes a sample in the loop's thread. */
   readonly sampleExpression: string;
+  /** Memory of the door (`door/layout.ts`); `undefined` where that part is off. */
+  readonly door: SharedArrayBuffer | undefined;
 }

@@ -6,10 +6,20 @@
 import type { Session } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { now } from '../clock.ts';
+import { doorMemory } from '../door/layout.ts';
+import { DoorReader, type LateLoop } from '../door/reader.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { Float, Int, sharedState, type ThreadData } from './layout.ts';
 import { sampleIntervalMs } from './pace.ts';
-import { ProcFile, schedTimes, sleepsIn, systemCallOf, taskFile, waitsForThread } from './thread-state.ts';
+import {
+  ProcFile,
+  type SystemCall,
+  schedTimes,
+  sleepsIn,
+  systemCallOf,
+  taskFile,
+  waitsForThread,
+} from './thread-state.ts';
 
 const data = workerData as ThreadData;
 const { int, float } = sharedState(data.buffer);
@@ -32,6 +42,7 @@ const syscall = new ProcFile(taskFile(data.tid, 'syscall'));
 const loopSched = new ProcFile(taskFile(data.tid, 'schedstat'));
 const ownSched = new ProcFile('/proc/thread-self/schedstat');
 const cgroup = new CgroupThrottling();
+const door = data.door && new DoorReader(doorMemory(data.door), thresholdMs);
 
 let session: Session | undefined;
 let samplePending = false;
@@ -106,6 +117,19 @@ function accountLateness(at: number, expectedAt: number): void {
   ownQueueAt = at;
 }
 
+/** For the door: what of a late loop says when those who wait can have come. */
+function lateLoop(at: number, call: SystemCall): LateLoop {
+  const beat = float[Float.BEAT]!;
+  const slept = Math.max(restedAt, float[Float.SLEPT_UNTIL]!);
+  return {
+    beat,
+    lastRead: { accepted: Math.max(slept, float[Float.PREVIOUS_BEAT]!), all: slept },
+    // It may have slept between the beat and the first look that found it busy, but for a loop that never rests.
+    stuckMs: at - (at - restedAt < BUSY_AFTER_MS ? busyAt : beat),
+    isAsleep: call.number >= 0,
+  };
+}
+
 /** One look; returns for how long to sleep. */
 function look(at: number): number {
   const beat = float[Float.BEAT]!;
@@ -114,6 +138,7 @@ function look(at: number): number {
     activeAt = at;
     idleAt = busyAt = 0;
     closeSession();
+    door?.rest(at);
   }
   // The loop has not made its first turn yet: that is start-up.
   if (beat === 0) return IDLE_LOOK_MS;
@@ -131,6 +156,7 @@ function look(at: number): number {
     idleAt = restedAt = at;
     busyAt = 0;
     closeSession();
+    door?.rest(at);
     if (at - activeAt < PARK_AFTER_MS) return IDLE_LOOK_MS;
     Atomics.store(int, Int.PARKED, 1);
     return PARKED_LOOK_MS;
@@ -143,9 +169,12 @@ function look(at: number): number {
     // It may have gone to work right after it was last seen idle, so it can't have been stuck for longer than since then.
     nextSampleAt = idleAt > 0 ? Math.max(at + RECHECK_MS, idleAt + firstLookMs) : at;
   }
-  if (at < nextSampleAt) return nextSampleAt - at;
-  postSample(at, at - busyAt);
-  return STUCK_LOOK_MS;
+  let sleepMs = nextSampleAt - at;
+  if (sleepMs <= 0) {
+    postSample(at, at - busyAt);
+    sleepMs = STUCK_LOOK_MS;
+  }
+  return Math.min(sleepMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
 }
 
 /** Sleeps and looks. The thread's event loop turns only while a session is open, for the inspector's answers. */

@@ -7,10 +7,15 @@ export interface LongTurn {
   readonly beat: number;
 }
 
+/** A loop with more to do asks for it without sleeping, which takes microseconds too. */
+const REAL_SLEEP_MS = 1;
+
 /**
  * Measures turns: the time between the ends of two, less what the loop slept in between. Exact whoever is late to look.
  */
 export class TurnMeter {
+  /** Until when the loop has slept last: what had come by then, it has begun to read. 0 where it never slept. */
+  sleptUntil = 0;
   readonly #thresholdMs: number;
   #last = 0;
   #lastIdle = 0;
@@ -30,6 +35,7 @@ export class TurnMeter {
   end(at: number, idle: number): LongTurn | undefined {
     const turn = this.current(at, idle);
     const busy = turn.to - turn.from;
+    if (idle - this.#lastIdle >= REAL_SLEEP_MS) this.sleptUntil = turn.from;
     this.begin(at, idle);
     if (busy > this.#worst) this.#worst = busy;
     return busy >= this.#thresholdMs ? turn : undefined;

@@ -72,6 +72,7 @@ export class Watchdog {
   readonly #listener: WatchdogListener;
   readonly #thresholdMs: number;
   readonly #sampling: boolean;
+  readonly #door: SharedArrayBuffer | undefined;
   readonly #tid = ownThreadId();
   readonly #sched = new ProcFile(taskFile(this.#tid, 'schedstat'));
   readonly #cgroup = new CgroupThrottling();
@@ -80,10 +81,14 @@ export class Watchdog {
   #tickReading: Reading | undefined;
   #worker: Worker | undefined;
 
-  constructor(listener: WatchdogListener, options: { thresholdMs: number; sampling: boolean }) {
+  constructor(
+    listener: WatchdogListener,
+    options: { thresholdMs: number; sampling: boolean; door?: SharedArrayBuffer | undefined },
+  ) {
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
     this.#sampling = options.sampling && isMainThread;
+    this.#door = options.door;
     const syscall = new ProcFile(taskFile(this.#tid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
@@ -133,6 +138,16 @@ export class Watchdog {
     const before = now();
     const times = schedTimes(this.#sched) ?? ownCpuTime();
     return times && { before, after: now(), idle: idleTime(), ...times };
+  }
+
+  /** When the loop's last turn ended. */
+  get beat(): number {
+    return this.#shared.float[Float.BEAT]!;
+  }
+
+  /** Until when the loop has slept last, before its current turn. */
+  get sleptUntil(): number {
+    return this.#shared.float[Float.SLEPT_UNTIL]!;
   }
 
   /** How many times as far apart as usual samples shall be; 0: none. */
@@ -205,6 +220,7 @@ export class Watchdog {
       epollFds: this.#epollFds,
       sampling: this.#sampling && mayUseInspector(),
       sampleExpression: `globalThis[Symbol.for('${this.#sampleName}')]()`,
+      door: this.#door,
     };
     if (this.#sampling && !workerData.sampling) {
       warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');

@@ -4,6 +4,12 @@ import { trace } from '@opentelemetry/api';
 export const tracer = trace.getTracer('program');
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Milliseconds on the monotonic clock, the same in all processes. */
+export function clock() {
+  const [seconds, nanos] = process.hrtime();
+  return seconds * 1e3 + nanos / 1e6;
+}
+
 /** Holds the loop in JavaScript. */
 export function busy(ms) {
   const end = performance.now() + ms;

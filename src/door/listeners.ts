@@ -1,0 +1,48 @@
+import type { Server } from 'node:net';
+import { DoorInt, type DoorMemory, IPV6_LISTENER, MAX_LISTENERS } from './layout.ts';
+
+/** The ports that this process listens on, as the thread reads them. */
+export class Listeners {
+  readonly #memory: Pick<DoorMemory, 'int' | 'listeners'>;
+  readonly #ports = new Map<Server, number>();
+
+  constructor(memory: Pick<DoorMemory, 'int' | 'listeners'>) {
+    this.#memory = memory;
+  }
+
+  /** A server that listens, or may. Sockets in the file system are not in the kernel's tables. */
+  add(server: Server): void {
+    if (this.#ports.has(server)) return;
+    const address = server.address();
+    if (!address || typeof address === 'string') return;
+    this.#ports.set(server, address.port + (address.family === 'IPv6' ? IPV6_LISTENER : 0));
+    // its connections may live on until then
+    server.once('close', this.#onClose.bind(this, server));
+    this.#publish();
+  }
+
+  clear(): void {
+    this.#ports.clear();
+    this.#publish();
+  }
+
+  #onClose(server: Server): void {
+    if (this.#ports.delete(server)) this.#publish();
+  }
+
+  #publish(): void {
+    const { int, listeners } = this.#memory;
+    const ports = [...new Set(this.#ports.values())].slice(0, MAX_LISTENERS);
+    listeners.set(ports);
+    Atomics.store(int, DoorInt.LISTENERS, ports.length);
+  }
+}
+
+/** The ports that `Listeners` has written, in the family's table. Thread. */
+export function portsOf({ int, listeners }: Pick<DoorMemory, 'int' | 'listeners'>, family: 4 | 6): Set<number> {
+  const ports = new Set<number>();
+  for (const listener of listeners.subarray(0, Atomics.load(int, DoorInt.LISTENERS))) {
+    if (listener >= IPV6_LISTENER === (family === 6)) ports.add(listener % IPV6_LISTENER);
+  }
+  return ports;
+}
