@@ -26,7 +26,11 @@ const LIMITS: Partial<
 const INTEGERS = new Set<string>(['maxFunctions']);
 const CHOICES: Partial<Record<Name, string[]>> = { stalls: ['event', 'span'] };
 
-const kinds = { number: Object.keys(LIMITS), choice: Object.keys(CHOICES), boolean: ['clientSpans', 'sampling'] };
+const kinds = {
+  number: Object.keys(LIMITS),
+  choice: Object.keys(CHOICES),
+  boolean: ['clientSpans', 'door', 'sampling'],
+};
 
 const resolve = (options: object, env: Record<string, string> = {}) =>
   resolveConfig(options as EventLoopInstrumentationConfig, env);
@@ -195,6 +199,7 @@ describe('an environment variable', () => {
       LOOPBLAME_STARTUP_GRACE_MS: ['600001', '1,000'],
       LOOPBLAME_CLIENT_SPANS: ['1', 'yes'],
       LOOPBLAME_SAMPLING: ['off', '0'],
+      LOOPBLAME_DOOR: ['on', 'closed'],
       LOOPBLAME_OVERHEAD_BUDGET: ['1%', '0'],
       LOOPBLAME_MAX_FUNCTIONS: ['1.5', '-1'],
     };
