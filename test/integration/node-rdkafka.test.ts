@@ -127,6 +127,19 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
       assert.ok(Math.abs(duration - ms) <= 0.25 * ms + 25, `${duration} of ${ms} ms`);
     }));
 
+  it('blames setOauthBearerToken() that waits for consume(n)', () =>
+    retry(3, async () => {
+      const { truth, span } = await run('token', fast);
+      const [{ spanId, ms }] = truth;
+      assert.ok(ms > 100, `${ms} ms`);
+      assertBlocked(span(spanId), {
+        section: 'node-rdkafka setOauthBearerToken',
+        cause: 'native_wait',
+        fn: 'refresh',
+        line: lineOf('consumer.setOauthBearerToken('),
+      });
+    }));
+
   it('gives each message one PRODUCER span, which ends with its delivery report and has what listeners did', () =>
     retry(3, async () => {
       const { truth, under, span } = await run('reports', fast);
@@ -138,7 +151,7 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
         assert.equal(producer.attributes['messaging.operation.name'], 'send');
         assert.equal(producer.attributes['messaging.operation.type'], 'send');
         assert.equal(producer.attributes['messaging.client.id'], 'program');
-        assert.equal(producer.attributes['messaging.destination.partition.id'], '1');
+        assert.equal(producer.attributes['messaging.destination.partition.id'], '0');
       }
       const reported = (name: string) => {
         const { offset } = reports.find((report: { name?: string }) => report.name === name);

@@ -106,6 +106,24 @@ const scenarios = {
     await new Promise((resolve) => consumer.once('disconnected', resolve));
   },
 
+  /** Waits for a `consume(n)` that waits for messages, whether the token is accepted or not. */
+  async token() {
+    const consumer = await openConsumer({ partition: 1 });
+    const consumed = new Promise((resolve) => consumer.consume(1, resolve));
+    let ms;
+    const spanId = await request(async () => {
+      await sleep(50);
+      ms = timed(function refresh() {
+        try {
+          consumer.setOauthBearerToken('secret token');
+        } catch {}
+      });
+    });
+    truth({ spanId, ms });
+    await consumed;
+    await disconnect(consumer);
+  },
+
   /** What the listeners of reports do is their producer's time, where the report names the message. */
   async reports() {
     const producer = await openProducer({ dr_cb: true });
@@ -120,7 +138,7 @@ const scenarios = {
       reports.push({ name, offset: report.offset });
     });
     const spanId = await request(async () => {
-      for (const opaque of opaques) produce(producer, 1, opaque);
+      for (const opaque of opaques) produce(producer, 0, opaque);
       while (reports.length < opaques.length) await sleep(20);
     });
     truth({ spanId, reports });
@@ -139,7 +157,7 @@ const scenarios = {
       const spanId = await request(
         () =>
           new Promise((resolve) => {
-            producer.produce(topic, 1, 'secret body', 'secret key', null, function delivered(error, at) {
+            producer.produce(topic, 0, 'secret body', 'secret key', null, function delivered(error, at) {
               offset = error ? String(error) : at;
               burn(BURN_MS);
               resolve();
