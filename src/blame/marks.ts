@@ -71,7 +71,7 @@ export function ownShareMs(share: Share<SpanState>, stall: StallEvidence): numbe
 }
 
 /** Where in the code, in OpenTelemetry's names. */
-export function codeAttributes(share: Share<SpanState>): Attributes {
+function codeAttributes(share: Share<SpanState>): Attributes {
   const { code } = share;
   if (!code) return {};
   return {

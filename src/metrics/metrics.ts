@@ -7,7 +7,7 @@ import type { Frame } from '../watchdog/judge.ts';
 const BLOCKED_BOUNDARIES = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60];
 
 /** The value of `code.function.name` for functions over the limit. */
-export const OTHER_FUNCTION = '_OTHER';
+const OTHER_FUNCTION = '_OTHER';
 
 /** What a recording of `event_loop.blocked.duration` is told apart by. */
 export interface BlockedRecord {

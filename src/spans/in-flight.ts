@@ -4,7 +4,7 @@ import type { SpanState } from './tracker.ts';
  * The most spans that are remembered as in flight. A span that never ends would be remembered for ever: beyond this the
  * oldest are forgotten, and counted.
  */
-export const MAX_IN_FLIGHT = 16_384;
+const MAX_IN_FLIGHT = 16_384;
 
 /** The spans that have started and not ended, in the order of their starts: a list through the spans' own states. */
 export class SpansInFlight {
