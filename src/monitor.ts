@@ -205,7 +205,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       owner = (section.section.phase === 'callback' ? this.spans.activeState() : undefined) ?? section.owner;
       judgement = { span: true, code: userFrame(frames), why: 'encloses' };
     } else {
-      owner = this.spans.activeState();
+      // A sample that was posted before an expected block began is not the active span's fault either.
+      owner = section?.section.expected === undefined ? this.spans.activeState() : undefined;
       judgement = judge(frames);
     }
     if (this.#samples.length >= MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 1);
