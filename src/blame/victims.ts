@@ -28,13 +28,21 @@ export interface StalledTotals {
 /** Less is not told: the loop's own turns take as long. */
 const MIN_LOST_MS = 1;
 
-/** How long each span held the loop in a stall, the spans above it included: they did not wait for what they asked for. */
-function ownTimes(stall: StallShares<SpanState>): Map<SpanState, number> {
+/** Who held the loop in a stall, as far as is known, and for how long in all. */
+interface Held {
+  /** By span, the spans above it included: they did not wait for what they asked for. */
+  readonly own: ReadonlyMap<SpanState, number>;
+  readonly ms: number;
+}
+
+function heldIn(stall: StallShares<SpanState>): Held {
   const own = new Map<SpanState, number>();
+  let all = 0;
   for (const { owner, ms } of stall.shares) {
+    all += ms;
     for (let state = owner; state; state = state.parent) own.set(state, (own.get(state) ?? 0) + ms);
   }
-  return own;
+  return { own, ms: all };
 }
 
 /** A stall's record for its victims: the two spans that held the loop for longest. */
@@ -50,6 +58,8 @@ export function recordOf(stall: StallShares<SpanState>, cause: semconv.Cause, in
 /** Tells every span in flight what it loses to the stalls of others. */
 export class Victims {
   readonly #inFlight: SpansInFlight;
+  /** Asked for anew by each span that ends in a stall: thousands may end in one, with a share each. */
+  readonly #held = new WeakMap<StallShares<SpanState>, Held>();
 
   constructor(inFlight: SpansInFlight) {
     this.#inFlight = inFlight;
@@ -57,9 +67,9 @@ export class Victims {
 
   /** A stall is over: all that are in flight have stood still in it. `turn` is the number of the turn that comes next. */
   tell(from: number, to: number, stall: StallShares<SpanState>, record: StallRecord, turn: number): void {
-    const own = ownTimes(stall);
+    const held = this.#heldIn(stall);
     this.#inFlight.forEach((state) => {
-      if (state.startedAt < to) lose(state, lostMs(state, from, to, own.get(state), stall), record, turn);
+      if (state.startedAt < to) lose(state, lostMs(state, from, to, held), record, turn);
     });
   }
 
@@ -72,23 +82,25 @@ export class Victims {
     record: StallRecord,
     turn: number,
   ): void {
-    lose(state, lostMs(state, from, to, ownTimes(stall).get(state), stall), record, turn);
+    lose(state, lostMs(state, from, to, this.#heldIn(stall)), record, turn);
     if (state.stalled) state.stalled.waited = true;
+  }
+
+  #heldIn(stall: StallShares<SpanState>): Held {
+    let held = this.#held.get(stall);
+    if (!held) {
+      held = heldIn(stall);
+      this.#held.set(stall, held);
+    }
+    return held;
   }
 }
 
 /** What a span lost in a stall. One that held the loop itself is told only of what others are known to have held. */
-function lostMs(
-  state: SpanState,
-  from: number,
-  to: number,
-  ownMs: number | undefined,
-  stall: StallShares<SpanState>,
-): number {
+function lostMs(state: SpanState, from: number, to: number, held: Held): number {
   const open = to - Math.max(from, state.startedAt);
-  if (ownMs === undefined) return open;
-  const known = stall.shares.reduce((sum, share) => sum + share.ms, 0);
-  return Math.min(open, known) - ownMs;
+  const own = held.own.get(state);
+  return own === undefined ? open : Math.min(open, held.ms) - own;
 }
 
 function lose(state: SpanState, ms: number, record: StallRecord, turn: number): void {
