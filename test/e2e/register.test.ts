@@ -303,7 +303,7 @@ describe('loopblame/register', () => {
       });
 
       it(`${name}: so it does on SIGTERM`, async () => {
-        const result = await ending(url(), { OTEL_EXPORTER_OTLP_TIMEOUT: '1000' }, 'SIGTERM');
+        const result = await ending(url(), { OTEL_BSP_EXPORT_TIMEOUT: '1000' }, 'SIGTERM');
         assertEnded(result, null, 'SIGTERM');
         assert.ok(result.ms < 6000, `${result.ms} ms`);
       });
