@@ -229,6 +229,14 @@ describe('loopblame/register', () => {
       assert.deepEqual(receiver.metrics, []);
     });
 
+    it('OTEL_EXPORTER_OTLP_PROTOCOL: http/protobuf where it says nothing', async () => {
+      await serve({ OTEL_EXPORTER_OTLP_PROTOCOL: '' });
+      for (const path of ['/v1/traces', '/v1/metrics']) {
+        const refused = `POST ${path}: content type application/x-protobuf instead of http/json`;
+        assert.ok(receiver.refused.includes(refused), receiver.refused.join());
+      }
+    });
+
     it('OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES: the resource of spans and metrics', async () => {
       await serve({ OTEL_SERVICE_NAME: 'shop', OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test' });
       assert.ok(receiver.spans.length > 0 && receiver.metrics.length > 0);
