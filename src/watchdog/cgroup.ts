@@ -24,21 +24,26 @@ function candidates(): string[] {
   return [...paths, '/sys/fs/cgroup/cpu.stat', '/sys/fs/cgroup/cpu/cpu.stat'];
 }
 
-/** Time in milliseconds from a `cpu.stat`; -1 where it tells none (a group without a quota, v2's root). */
+/**
+ * Time in milliseconds from a `cpu.stat`; -1 where it tells none (a group without a quota, v2's root). Without regular
+ * expressions: it is read in samples too, and must leave the interrupted code's `RegExp.$1` alone.
+ */
 export function parseThrottled(stat: string): number {
-  const v2 = /^throttled_usec (\d+)$/m.exec(stat);
-  if (v2) return Number(v2[1]) / 1e3;
-  const v1 = /^throttled_time (\d+)$/m.exec(stat);
-  return v1 ? Number(v1[1]) / 1e6 : -1;
+  for (const line of stat.split('\n')) {
+    const [name, value] = line.split(' ');
+    if (name === 'throttled_usec') return Number(value) / 1e3;
+    if (name === 'throttled_time') return Number(value) / 1e6;
+  }
+  return -1;
 }
 
 /** For how long the process's cgroup was kept from its CPUs by a quota: why a loop was starved. */
 export class CgroupThrottling {
-  #file: ProcFile | undefined;
+  // Found at once: in a sample, `readFileSync` would write to where the interrupted code's own `stat` keeps its result.
+  readonly #file: ProcFile = find();
 
   /** Milliseconds in all; -1 where nothing tells. */
   throttledMs(): number {
-    this.#file ??= find();
     return parseThrottled(this.#file.read());
   }
 }

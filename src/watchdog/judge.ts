@@ -49,9 +49,9 @@ const AFTER_HOOKS = new Set([
 ]);
 
 /** V8 names a method with its receiver's type: `process.processTimers`. */
-const bareName = (frame: Frame): string => frame.functionName.replace(/.*\./, '');
+const bareName = ({ functionName }: Frame): string => functionName.slice(functionName.lastIndexOf('.') + 1);
 const isInternal = (frame: Frame): boolean => frame.file === '' || frame.file.startsWith('node:');
-const isDependency = (frame: Frame): boolean => /[\\/]node_modules[\\/]/.test(frame.file);
+const isDependency = ({ file }: Frame): boolean => file.includes('/node_modules/') || file.includes('\\node_modules\\');
 
 /**
  * Whether the frame stands at its function's entry, where V8 takes a waiting interrupt: within the parameter list's

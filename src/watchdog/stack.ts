@@ -1,5 +1,4 @@
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import type { Frame } from './judge.ts';
 
@@ -21,10 +20,19 @@ function callSitesOfOwnRealm(): CallSites {
   ) as CallSites;
 }
 
+const isWindows = process.platform === 'win32';
+
+/**
+ * The path of a `file:` URL. A sample runs in the midst of the application's code, so it may use nothing that can't be
+ * entered anew: `fileURLToPath` parses by `URL`, whose parser leaves its result where the application's own, interrupted
+ * `new URL()` is about to read it; and a regular expression changes `RegExp.$1`.
+ */
 function toPath(file: string): string {
-  if (!file.startsWith('file:')) return file;
+  if (!file.startsWith('file:///')) return file;
+  const ends = ['?', '#'].map((mark) => file.indexOf(mark)).filter((end) => end > 0);
   try {
-    return fileURLToPath(file);
+    const path = decodeURIComponent(file.slice('file://'.length, Math.min(file.length, ...ends)));
+    return isWindows ? path.slice(1).replaceAll('/', '\\') : path;
   } catch {
     return file;
   }
