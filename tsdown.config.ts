@@ -32,7 +32,14 @@ const workerSource = {
 };
 
 const config: UserConfig = defineConfig({
-  entry: { index: 'src/index.ts', register: 'src/register.ts' },
+  entry: {
+    index: 'src/index.ts',
+    register: 'src/register.ts',
+    testing: 'src/testing.ts',
+    'testing-jest': 'src/testing/jest.ts',
+    'testing-node-test': 'src/testing/node-test.ts',
+    'testing-vitest': 'src/testing/vitest.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'node20',
   platform: 'node',

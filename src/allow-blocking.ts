@@ -1,4 +1,4 @@
-import { activeInstance } from './active.ts';
+import { activeInstance, testWatch } from './active.ts';
 import type { Section } from './sections/recorder.ts';
 
 /** Reasons remembered: they are constants of the code, so that there are few. */
@@ -18,7 +18,7 @@ function sectionOf(reason: string): Section {
  * counted in `event_loop.blocked.duration` with `reason` as `event_loop.blocked.expected`, and no span is marked for it;
  * requests that had to wait are told all the same. Of an async function, the part before its first `await` is meant.
  *
- * Without an {@link EventLoopInstrumentation} at work it just runs `fn`.
+ * Without an {@link EventLoopInstrumentation} at work it just runs `fn`. The checks of `loopblame/testing` let it pass.
  *
  * @param reason why it is fine to hold the loop here; a constant, since it becomes a metric's attribute
  * @throws {TypeError} when `reason` is not a string of 1 to 100 characters, or `fn` no function; and whatever `fn` throws
@@ -30,6 +30,7 @@ export function allowBlocking<T>(reason: string, fn: () => T): T {
   }
   if (typeof fn !== 'function') throw new TypeError('loopblame: fn must be a function');
   const recorder = activeInstance()?.sections;
-  if (!recorder) return fn();
-  return recorder.run<T>(sectionOf(reason), undefined, fn, undefined, [], allowBlocking);
+  const run = recorder ? () => recorder.run<T>(sectionOf(reason), undefined, fn, undefined, [], allowBlocking) : fn;
+  const testRecorder = testWatch()?.sections;
+  return testRecorder ? testRecorder.run<T>(sectionOf(reason), undefined, run, undefined, [], allowBlocking) : run();
 }

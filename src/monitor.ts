@@ -20,8 +20,7 @@ import { Governor } from './watchdog/governor.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
-import type { StallEvidence } from './watchdog/verdict.ts';
-import { type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
+import { between, type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
 /** Samples kept of one turn; beyond it every other one is forgotten. */
 const MAX_SAMPLES = 256;
@@ -301,10 +300,4 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     }
     this.#governor.spent(now() - begun, begun);
   }
-}
-
-/** What the loop's thread did between two readings. */
-function between(start: Reading, end: Reading): StallEvidence {
-  const queue = start.queue === undefined || end.queue === undefined ? undefined : end.queue - start.queue;
-  return { wall: end.before - start.after, run: end.run - start.run, queue };
 }

@@ -1,5 +1,5 @@
 import type inspector from 'node:inspector';
-import { createRequire } from 'node:module';
+import nodeModule from 'node:module';
 
 let module: typeof inspector | undefined;
 
@@ -9,8 +9,9 @@ let module: typeof inspector | undefined;
  */
 export function isDebuggerListening(): boolean {
   try {
-    // Node can be built without the inspector.
-    module ??= createRequire(import.meta.url)('node:inspector') as typeof inspector;
+    // Node can be built without the inspector. No `createRequire` of our own at the top of a bundle: bundles of ESM often
+    // have one in their banner.
+    module ??= nodeModule.createRequire(import.meta.url)('node:inspector') as typeof inspector;
     return module.url() !== undefined;
   } catch {
     return false;

@@ -1,7 +1,7 @@
-import { runInThisContext } from 'node:vm';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
+import { mainGlobal } from '../main-global.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
@@ -18,12 +18,9 @@ const EXIT_WAIT_MS = 500;
 const THREAD_LATE_MS = 15;
 
 /**
- * The global object that the sampled expression is evaluated in: another one than `globalThis` where this package is
- * loaded in a context of its own, as Jest does.
+ * Where the sampled expression, which is evaluated in the main context, finds the sampler: a symbol, out of the
+ * application's sight, for each watchdog its own.
  */
-const mainGlobal: object = runInThisContext('globalThis');
-
-/** Where the sampled expression finds the sampler: a symbol, out of the application's sight, for each watchdog its own. */
 function freeSampleName(): string {
   for (let n = 0; ; n++) {
     const name = `loopblame.sample.${n}`;
@@ -50,6 +47,12 @@ export interface Reading {
   readonly before: number;
   readonly after: number;
   readonly idle: number;
+}
+
+/** What the loop's thread did between two readings. */
+export function between(start: Reading, end: Reading): StallEvidence {
+  const queue = start.queue === undefined || end.queue === undefined ? undefined : end.queue - start.queue;
+  return { wall: end.before - start.after, run: end.run - start.run, queue };
 }
 
 /** What kept the watchdog's thread from looking, in milliseconds since the start. */
