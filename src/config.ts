@@ -37,6 +37,26 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    */
   sampling?: boolean;
   /**
+   * From when on the watchdog's thread itself speaks for a loop that is stuck, in milliseconds: it exports a log record
+   * `event_loop.still_blocked` at this time, at twice this time and so on, and `event_loop.lag` with its true value, by
+   * OTLP/HTTP as the `OTEL_EXPORTER_OTLP_*` variables say. Costs nothing before that. Default 1,000, range 100 to 600,000;
+   * 0 turns it off. Environment: `LOOPBLAME_STILL_BLOCKED_AFTER_MS`. Since 0.1.0.
+   */
+  stillBlockedAfterMs?: number;
+  /**
+   * Whether the same is written to stderr, as one line `loopblame event_loop.still_blocked duration=… cause=…`: for
+   * processes whose telemetry arrives nowhere. Default false. Environment: `LOOPBLAME_STDERR`. Since 0.1.0.
+   */
+  stderr?: boolean;
+  /**
+   * A file that the thread replaces every second by one line: for how many milliseconds the loop has been stuck, about 0
+   * while it is healthy. For probes that run a command: `test "$(cat /tmp/loop)" -lt 5000`. It appears with the loop's first
+   * turn and goes when the process exits; where it gets old, the whole process stands still: `find /tmp/loop -mmin -1`
+   * prints nothing then. `{pid}` in the path becomes the process's id, for a cluster's processes. Default none.
+   * Environment: `LOOPBLAME_HEARTBEAT_FILE`. Since 0.1.0.
+   */
+  heartbeatFile?: string;
+  /**
    * The share of one CPU that samples and stalls may cost on the loop; over it samples thin out, down to none, and a
    * warning says so. Default 0.01, range 0.0001 to 1. Environment: `LOOPBLAME_OVERHEAD_BUDGET`. Since 0.1.0.
    */
@@ -67,6 +87,10 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   /** Accepted range of a number, both ends included. */
   readonly range?: readonly [min: number, max: number];
+  /** Whether 0 is accepted as well, and turns it off. */
+  readonly zeroIsOff?: boolean;
+  /** A file's path; empty for none. */
+  readonly isPath?: boolean;
   readonly integer?: boolean;
   readonly meaning: string;
 }
@@ -116,6 +140,28 @@ export const OPTIONS: readonly OptionSpec[] = [
     meaning: 'stack and span of a blocked loop by the inspector, only while it is blocked',
   },
   {
+    name: 'stillBlockedAfterMs',
+    env: 'LOOPBLAME_STILL_BLOCKED_AFTER_MS',
+    default: 1000,
+    range: [100, 600_000],
+    zeroIsOff: true,
+    meaning:
+      'from when on the thread exports a log record `event_loop.still_blocked` and the true lag of a loop that is stuck',
+  },
+  {
+    name: 'stderr',
+    env: 'LOOPBLAME_STDERR',
+    default: false,
+    meaning: 'the same as a line on stderr',
+  },
+  {
+    name: 'heartbeatFile',
+    env: 'LOOPBLAME_HEARTBEAT_FILE',
+    default: '',
+    isPath: true,
+    meaning: 'a file that the thread keeps up to date with how long the loop has been stuck, for probes',
+  },
+  {
     name: 'overheadBudget',
     env: 'LOOPBLAME_OVERHEAD_BUDGET',
     default: 0.01,
@@ -149,14 +195,18 @@ const formatted = (value: number): string => value.toLocaleString('en-US', { max
 /** What an option accepts, in words: for errors and the README. */
 export function acceptedValues(option: OptionSpec): string {
   if (option.choices) return option.choices.map((choice) => `'${choice}'`).join(' or ');
+  if (option.isPath) return 'a path';
   if (!option.range) return 'true or false';
   const [min, max] = option.range;
-  return `${option.integer ? 'a whole number' : 'a number'} from ${formatted(min)} to ${formatted(max)}`;
+  const number = option.integer ? 'a whole number' : 'a number';
+  return `${option.zeroIsOff ? '0 (off) or ' : ''}${number} from ${formatted(min)} to ${formatted(max)}`;
 }
 
 function isAccepted(option: OptionSpec, value: unknown): boolean {
   if (option.choices) return typeof value === 'string' && option.choices.includes(value);
+  if (option.isPath) return typeof value === 'string';
   if (!option.range) return typeof value === 'boolean';
+  if (option.zeroIsOff && value === 0) return true;
   const [min, max] = option.range;
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   return value >= min && value <= max && (!option.integer || Number.isInteger(value));
@@ -164,7 +214,7 @@ function isAccepted(option: OptionSpec, value: unknown): boolean {
 
 /** An environment variable's text as a value of the option's kind; `undefined` where it is none. */
 function parsed(option: OptionSpec, text: string): unknown {
-  if (option.choices) return text;
+  if (option.choices || option.isPath) return text;
   if (option.range) return Number(text);
   const lower = text.toLowerCase();
   return lower === 'true' ? true : lower === 'false' ? false : undefined;

@@ -14,11 +14,13 @@ import { type SectionListener, SectionRecorder, type SectionRun } from './sectio
 import { StampWriter } from './sections/stamps.ts';
 import { ATTR_SYNC_COUNT, ATTR_SYNC_DURATION, ATTR_SYNC_MAX } from './semconv.ts';
 import { type SpanListener, type SpanState, SpanTracker } from './spans/tracker.ts';
+import { reporterData } from './still-blocked/reporter-data.ts';
+import { findResource } from './still-blocked/resource.ts';
 import { Escalation } from './watchdog/escalation.ts';
 import { GcPauses } from './watchdog/gc.ts';
 import { Governor } from './watchdog/governor.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
-import { StackReader } from './watchdog/stack.ts';
+import { formatStack, StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
 import { between, type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
@@ -55,11 +57,12 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #gc = new GcPauses();
   readonly #escalation = new Escalation();
   readonly #stack = new StackReader();
-  readonly #stamps = new StampWriter(() => {});
+  readonly #stamps = new StampWriter((list, first) => this.#watchdog.tell({ names: { first, list } }));
   readonly #thresholdMs: number;
   readonly #startupGraceMs: number;
   readonly #draw: DrawStall;
   #startupEndsAt = 0;
+  #isResourceKnown = false;
 
   readonly #evidence: Evidence;
   readonly #victims: Victims;
@@ -97,6 +100,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
       thresholdMs: config.blockedThresholdMs,
       sampling: config.sampling,
       door: memory?.buffer,
+      reporter: reporterData(config, this.#stamps.buffer),
+      heartbeatFile: config.heartbeatFile,
     });
     this.#door = memory && new Door(memory, config.blockedThresholdMs, this.#watchdog);
     this.#evidence = new Evidence(this.#watchdog, this.#gc);
@@ -137,6 +142,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   useMeter(meter: Meter): void {
     this.#metrics.use(meter);
+    // the API's own meter, where no SDK has set one
+    this.#watchdog.tell({ metrics: meter.constructor.name !== 'NoopMeter' });
   }
 
   /** Settles what waits for more evidence with what there is: before the process or the SDK ends. */
@@ -149,6 +156,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#door?.onSpanStart(state, kind);
     this.#watchdog.noteActivity();
     noteProgress(state.parent, this.#turn);
+    this.#isResourceKnown ||= findResource(state.span, (resource) => this.#watchdog.tell({ resource }));
   }
 
   onSpanEnd(state: SpanState): void {
@@ -211,12 +219,20 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     if (this.#samples.length >= MAX_SAMPLES) this.#samples = this.#samples.filter((_, i) => i % 2 === 1);
     const sample = { postedAt, at, owner, judgement, frames, callback: executionAsyncId() };
     this.#samples.push(sample);
+    this.#stampSample(sample);
     if (!judgement.span && isLate(sample)) this.#escalation.raise();
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
     const took = Math.min(SAMPLE_MAX_MS, now() - at);
     this.#samplingMs += took;
     this.#governor.spent(took, at);
+  }
+
+  /** For the thread, in case that the loop stays stuck. What a sample does not prove may be the next operation's. */
+  #stampSample({ at, owner, judgement, frames }: Sample<SpanState>): void {
+    const { span, code } = judgement;
+    const text = `${code?.functionName ?? ''}\n${code?.file ?? ''}\n${code?.line ?? 0}\n`;
+    this.#stamps.sample(at, span ? owner : undefined, span ? text + formatStack(frames) : text);
   }
 
   onLongTurn(turn: LongTurn): void {

@@ -67,6 +67,15 @@ export const ATTR_STALL_ACCEPT_QUEUE = 'event_loop.stall.accept_queue';
 /** Connections that the kernel refused or dropped meanwhile, because a listener's accept queue was full. */
 export const ATTR_STALL_LISTEN_OVERFLOWS = 'event_loop.stall.listen_overflows';
 
+// The log record of a loop that is still blocked, beside `event_loop.stall.*`, `.blocked.section` and `code.*`
+export const EVENT_STILL_BLOCKED = 'event_loop.still_blocked';
+/** The sections that finished before it, in words, latest first. */
+export const ATTR_SECTIONS_BEFORE = 'event_loop.sections.before';
+/** How old the stack is: it shows what the loop does now only if that is about 0. */
+export const ATTR_SAMPLE_AGE = 'event_loop.sample.age';
+/** Earlier reports that could not be sent. */
+export const ATTR_REPORTS_LOST = 'event_loop.reports.lost';
+
 // Where in the code: stable semantic conventions
 export const ATTR_CODE_FUNCTION_NAME = 'code.function.name';
 export const ATTR_CODE_FILE_PATH = 'code.file.path';
@@ -75,6 +84,7 @@ export const ATTR_CODE_STACKTRACE = 'code.stacktrace';
 
 // Metrics
 export const METRIC_LAG = 'event_loop.lag';
+export const LAG_DESCRIPTION = 'How late the event loop was at its latest since the last reading; about 0 when idle.';
 export const METRIC_BLOCKED_DURATION = 'event_loop.blocked.duration';
 export const METRIC_STALLED_TIME = 'event_loop.stalled.time';
 export const METRIC_SPANS = 'event_loop.spans';

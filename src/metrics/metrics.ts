@@ -62,7 +62,7 @@ export class Metrics {
     });
     const lag = meter.createObservableGauge(semconv.METRIC_LAG, {
       unit: 's',
-      description: 'How late the event loop was at its latest since the last reading; about 0 when idle.',
+      description: semconv.LAG_DESCRIPTION,
     });
     const spans = meter.createObservableCounter(semconv.METRIC_SPANS, {
       unit: '{span}',

@@ -18,7 +18,10 @@ import {
 } from './stamp-layout.ts';
 
 /** What the thread knows a section's number by. */
-export type SectionName = Pick<Section, 'name' | 'phase' | 'system'>;
+export type SectionName = Pick<Section, 'name' | 'phase' | 'system' | 'expected'>;
+
+/** Gets new names, from that number on, before the first stamp with one of them. */
+export type OnNames = (names: readonly SectionName[], first: number) => void;
 
 /** Sections of this thread by their number. Number 0 is that of none: whatever finds the table full. */
 const sectionNames: SectionName[] = [{ name: 'unknown', phase: 'call', system: '' }];
@@ -27,11 +30,14 @@ const sectionNumbers = new Map<string, number>();
 let lastSpan = 0;
 
 function numberOf(section: Section): number {
-  const { name, phase, system } = section;
-  const key = `${phase} ${name}`;
+  const { name, phase, system, expected } = section;
+  const key = `${phase} ${name} ${expected ?? ''}`;
   let number = sectionNumbers.get(key);
   if (number === undefined) {
-    number = sectionNames.length < MAX_SECTIONS ? sectionNames.push({ name, phase, system }) - 1 : 0;
+    number =
+      sectionNames.length < MAX_SECTIONS
+        ? sectionNames.push({ name, phase, system, ...(expected !== undefined && { expected }) }) - 1
+        : 0;
     sectionNumbers.set(key, number);
   }
   section.number = number;
@@ -54,7 +60,7 @@ function hexWord(text: string, from: number): number {
  */
 export class StampWriter {
   readonly buffer: SharedArrayBuffer = newStampBuffer();
-  readonly #onNames: (names: readonly SectionName[]) => void;
+  readonly #onNames: OnNames;
   readonly #int: Int32Array;
   readonly #float: Float64Array;
   readonly #spans = spanView(this.buffer);
@@ -63,8 +69,7 @@ export class StampWriter {
   #finished = 0;
   #namesTold = 0;
 
-  /** @param onNames gets all names whenever there are more of them, before the first stamp with a new one */
-  constructor(onNames: (names: readonly SectionName[]) => void) {
+  constructor(onNames: OnNames) {
     this.#onNames = onNames;
     const { int, float } = stampViews(this.buffer);
     this.#int = int;
@@ -122,8 +127,9 @@ export class StampWriter {
   }
 
   #tellNames(): void {
+    const first = this.#namesTold;
     this.#namesTold = sectionNames.length;
-    this.#onNames(sectionNames);
+    this.#onNames(sectionNames.slice(first), first);
   }
 
   /** The span's number, which is in its slot now. */

@@ -3,6 +3,8 @@
  * file. Times are milliseconds on the monotonic clock (`clock.ts`).
  */
 
+import type { ReporterData } from '../still-blocked/reporter.ts';
+
 /** Indexes into the `Int32Array` at offset 0. */
 export const Int = {
   /** Futex word: the thread sleeps on it. Loop and exit handler write 1, the thread writes 0. */
@@ -19,6 +21,8 @@ export const Int = {
   SAMPLES: 5,
   /** 1 if the stuck loop waited for another thread at the last look: for a call's, or for the garbage collector's. Thread. */
   WAITS_FOR_THREAD: 6,
+  /** 1 if the inspector was open at the last sample: a breakpoint may hold the loop. Loop. */
+  DEBUGGED: 13,
   /** How many times as far apart as usual samples shall be; 0: none are taken. Loop. */
   SAMPLE_SPACING: 12,
 } as const;
@@ -84,4 +88,8 @@ export interface ThreadData {
   readonly sampleExpression: string;
   /** Memory of the door (`door/layout.ts`); `undefined` where that part is off. */
   readonly door: SharedArrayBuffer | undefined;
+  /** `undefined`: the thread reports nothing itself. */
+  readonly reporter: ReporterData | undefined;
+  /** Empty for none. */
+  readonly heartbeatFile: string;
 }

@@ -4,13 +4,16 @@
  * posts samples through the inspector until the beat returns.
  */
 import type { Session } from 'node:inspector';
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { now } from '../clock.ts';
-import { doorMemory } from '../door/layout.ts';
+import { DoorFloat, DoorInt, doorMemory, UNKNOWN } from '../door/layout.ts';
 import { DoorReader, type LateLoop } from '../door/reader.ts';
+import { HeartbeatFile } from '../still-blocked/heartbeat-file.ts';
+import { Reporter, type ReporterTrouble } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { Float, Int, sharedState, type ThreadData } from './layout.ts';
 import { sampleIntervalMs } from './pace.ts';
+import { StuckMeter } from './stuck.ts';
 import {
   ProcFile,
   type SystemCall,
@@ -22,7 +25,8 @@ import {
 } from './thread-state.ts';
 
 const data = workerData as ThreadData;
-const { int, float } = sharedState(data.buffer);
+const shared = sharedState(data.buffer);
+const { int, float } = shared;
 const { thresholdMs } = data;
 
 /** Looks at an idle loop. */
@@ -37,12 +41,16 @@ const RECHECK_MS = 2;
 /** A wake-up later than this was not the timer's: the thread starved, or the process was stopped. */
 const LATE_WAKE_MS = 10;
 const STUCK_LOOK_MS = 2;
+const SENDING_LOOK_MS = 5;
+/** A sample that the loop has not taken for so long waits for native code to return. */
+const UNANSWERED_MS = 50;
 
 const syscall = new ProcFile(taskFile(data.tid, 'syscall'));
 const loopSched = new ProcFile(taskFile(data.tid, 'schedstat'));
 const ownSched = new ProcFile('/proc/thread-self/schedstat');
 const cgroup = new CgroupThrottling();
-const door = data.door && new DoorReader(doorMemory(data.door), thresholdMs);
+const doorCounts = data.door && doorMemory(data.door);
+const door = doorCounts && new DoorReader(doorCounts, thresholdMs);
 
 let session: Session | undefined;
 let samplePending = false;
@@ -56,8 +64,24 @@ let restedAt = 0;
 let idleAt = 0;
 /** When the loop was first seen busy since then; 0 when not. */
 let busyAt = 0;
+/** For how long the loop has been stuck; 0 when it is not. */
+let ageMs = 0;
 let ownQueue = schedTimes(ownSched)?.queue ?? 0;
 let ownQueueAt = now();
+
+const trouble = (told: ReporterTrouble): void => parentPort!.postMessage(told);
+const reporter = data.reporter && new Reporter(data.reporter, parentPort!, (module) => require(module));
+const stuck = new StuckMeter(shared, loopSched, cgroup);
+const heartbeatFile =
+  data.heartbeatFile === ''
+    ? undefined
+    : new HeartbeatFile(data.heartbeatFile, (error) =>
+        trouble({
+          level: 'warn',
+          kind: 'heartbeat-file',
+          message: `${data.heartbeatFile} cannot be written: ${error}`,
+        }),
+      );
 
 function closeSession(): void {
   if (!session || samplePending) return;
@@ -137,6 +161,7 @@ function look(at: number): number {
     seenBeat = beat;
     activeAt = at;
     idleAt = busyAt = 0;
+    rested();
     closeSession();
     door?.rest(at);
   }
@@ -147,6 +172,7 @@ function look(at: number): number {
   // half as often instead: there each wake-up of this thread takes CPU time from it.
   const firstLookMs = at - restedAt < BUSY_AFTER_MS ? thresholdMs / 2 : thresholdMs;
   if (age < firstLookMs) {
+    ageMs = age;
     closeSession();
     return firstLookMs - age;
   }
@@ -155,6 +181,7 @@ function look(at: number): number {
   if (sleepsIn(data.epollFds, call)) {
     idleAt = restedAt = at;
     busyAt = 0;
+    rested();
     closeSession();
     door?.rest(at);
     if (at - activeAt < PARK_AFTER_MS) return IDLE_LOOK_MS;
@@ -166,18 +193,56 @@ function look(at: number): number {
   if (busyAt === 0) {
     busyAt = at;
     readBase(beat);
+    stuck.begin(idleAt > 0 ? at : beat);
     // It may have gone to work right after it was last seen idle, so it can't have been stuck for longer than since then.
     nextSampleAt = idleAt > 0 ? Math.max(at + RECHECK_MS, idleAt + firstLookMs) : at;
   }
+  ageMs = stuck.stuckMs(at);
+  report(at);
   let sleepMs = nextSampleAt - at;
   if (sleepMs <= 0) {
     postSample(at, at - busyAt);
     sleepMs = STUCK_LOOK_MS;
   }
-  return Math.min(sleepMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
+  return Math.min(sleepMs, reporter?.dueIn(ageMs) ?? sleepMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
 }
 
-/** Sleeps and looks. The thread's event loop turns only while a session is open, for the inspector's answers. */
+function rested(): void {
+  ageMs = 0;
+  stuck.rest();
+  reporter?.reset();
+}
+
+function report(at: number): void {
+  if (!reporter?.isDue(ageMs)) return;
+  reporter.report({
+    at,
+    stuckMs: ageMs,
+    since: stuck.since,
+    evidence: stuck.evidence(),
+    isSampled: !samplePending || at - float[Float.POSTED_AT]! < UNANSWERED_MS,
+    isDebugged: int[Int.DEBUGGED] === 1,
+    unread: countAtDoor(DoorInt.UNREAD),
+    acceptQueue: countAtDoor(DoorInt.ACCEPT_QUEUE),
+  });
+}
+
+/** `undefined` where it has not been counted in this stall. */
+function countAtDoor(slot: number): number | undefined {
+  if (doorCounts?.float[DoorFloat.STALL_BEAT] !== seenBeat) return undefined;
+  const count = doorCounts.int[slot]!;
+  return count === UNKNOWN ? undefined : count;
+}
+
+/** While a report is on its way, the thread's event loop must turn often enough for it. */
+function sleepMsWhileSending(sleepMs: number): number {
+  return Math.min(sleepMs, ageMs > 0 ? SENDING_LOOK_MS : IDLE_LOOK_MS);
+}
+
+/**
+ * Sleeps and looks. The thread's event loop turns only while a session is open, for the inspector's answers, and while a
+ * report is on its way.
+ */
 function run(): void {
   for (;;) {
     const at = now();
@@ -189,7 +254,10 @@ function run(): void {
       Atomics.notify(int, Int.EXITED);
       return;
     }
-    const sleepMs = look(at);
+    const nextMs = look(at);
+    if (seenBeat > 0) heartbeatFile?.beat(at, ageMs);
+    const isSending = reporter !== undefined && reporter.exporter.pending > 0;
+    const sleepMs = isSending ? sleepMsWhileSending(nextMs) : nextMs;
     const expectedAt = now() + sleepMs;
     float[Float.NEXT_LOOK] = expectedAt;
     Atomics.wait(int, Int.WAKE, 0, sleepMs);
@@ -197,7 +265,7 @@ function run(): void {
     if (Atomics.exchange(int, Int.WAKE, 0) === 1) activeAt = idleAt = now();
     Atomics.store(int, Int.PARKED, 0);
     accountLateness(now(), expectedAt);
-    if (session) {
+    if (session || isSending) {
       setImmediate(run);
       return;
     }

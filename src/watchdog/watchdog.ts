@@ -1,7 +1,9 @@
+import { unlinkSync } from 'node:fs';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
-import { warnOnce } from '../log.ts';
+import { logInfo, warnOnce } from '../log.ts';
 import { mainGlobal } from '../main-global.ts';
+import type { ReporterData, ReporterMessage, ReporterTrouble } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
@@ -26,6 +28,17 @@ function freeSampleName(): string {
     const name = `loopblame.sample.${n}`;
     if (!(Symbol.for(name) in mainGlobal)) return name;
   }
+}
+
+export interface WatchdogOptions {
+  readonly thresholdMs: number;
+  readonly sampling: boolean;
+  /** Memory of the door (`door/layout.ts`); `undefined` where that part is off. */
+  readonly door?: SharedArrayBuffer | undefined;
+  /** `undefined`: the thread reports nothing itself. */
+  readonly reporter?: ReporterData | undefined;
+  /** Empty for none. */
+  readonly heartbeatFile?: string;
 }
 
 export interface WatchdogListener extends HeartbeatListener {
@@ -80,18 +93,22 @@ export class Watchdog {
   readonly #sched = new ProcFile(taskFile(this.#tid, 'schedstat'));
   readonly #cgroup = new CgroupThrottling();
   readonly #epollFds: number[];
+  readonly #reporter: ReporterData | undefined;
+  readonly #heartbeatFile: string;
+  /** What the thread was told, for one that starts later. */
+  readonly #told: ReporterMessage[] = [];
+  #isDebugged = (): boolean => false;
   #sampleName = '';
   #tickReading: Reading | undefined;
   #worker: Worker | undefined;
 
-  constructor(
-    listener: WatchdogListener,
-    options: { thresholdMs: number; sampling: boolean; door?: SharedArrayBuffer | undefined },
-  ) {
+  constructor(listener: WatchdogListener, options: WatchdogOptions) {
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
     this.#sampling = options.sampling && isMainThread;
     this.#door = options.door;
+    this.#reporter = options.reporter;
+    this.#heartbeatFile = (options.heartbeatFile ?? '').replaceAll('{pid}', `${process.pid}`);
     const syscall = new ProcFile(taskFile(this.#tid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
@@ -107,6 +124,12 @@ export class Watchdog {
   start(): void {
     if (this.#worker) return;
     this.sampleSpacing = 1;
+    void import('node:inspector').then(
+      (inspector) => {
+        this.#isDebugged = () => inspector.url() !== undefined;
+      },
+      () => {}, // a Node without it
+    );
     Atomics.store(this.#shared.int, Int.EXIT, 0);
     Atomics.store(this.#shared.int, Int.EXITED, 0);
     this.heartbeat.start();
@@ -151,6 +174,21 @@ export class Watchdog {
   /** Until when the loop has slept last, before its current turn. */
   get sleptUntil(): number {
     return this.#shared.float[Float.SLEPT_UNTIL]!;
+  }
+
+  /** Tells the thread what its reports shall say: before the loop is stuck, for then it can't. */
+  tell(message: ReporterMessage): void {
+    if (!this.#reporter) return;
+    this.#told.push(message);
+    this.#post(message);
+  }
+
+  #post(message: ReporterMessage): void {
+    try {
+      this.#worker?.postMessage(message);
+    } catch (error) {
+      warnOnce('tell', 'what a blocked loop is to be reported by cannot be handed to the thread', error);
+    }
   }
 
   /** How many times as far apart as usual samples shall be; 0: none. */
@@ -224,6 +262,8 @@ export class Watchdog {
       sampling: this.#sampling && mayUseInspector(),
       sampleExpression: `globalThis[Symbol.for('${this.#sampleName}')]()`,
       door: this.#door,
+      reporter: this.#reporter,
+      heartbeatFile: this.#heartbeatFile,
     };
     if (this.#sampling && !workerData.sampling) {
       warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');
@@ -237,12 +277,18 @@ export class Watchdog {
         env: {},
         stdin: false,
       });
+      // Before unref(): a listener that is added later keeps the process alive.
+      worker.on('message', ({ level, kind, message }: ReporterTrouble) => {
+        if (level === 'warn') warnOnce(kind, message);
+        else logInfo(message);
+      });
       worker.unref();
       worker.once('error', (error) => {
         warnOnce('thread', 'the watchdog thread has ended: blocks are measured, but not sampled', error);
         this.#worker = undefined;
       });
       this.#worker = worker;
+      for (const message of this.#told) this.#post(message);
     } catch (error) {
       warnOnce('thread', 'the watchdog thread cannot start: blocks are measured, but not sampled', error);
     }
@@ -251,6 +297,7 @@ export class Watchdog {
   #sample = (): void => {
     // This runs in the middle of the application's code: nothing may reach it.
     try {
+      this.#shared.int[Int.DEBUGGED] = this.#isDebugged() ? 1 : 0;
       this.#listener.onSample(this.#shared.float[Float.POSTED_AT]!, now(), this.#sample);
     } catch (error) {
       warnOnce('sample', 'a stack sample failed', error);
@@ -264,8 +311,18 @@ export class Watchdog {
     Atomics.store(int, Int.WAKE, 1);
     Atomics.notify(int, Int.WAKE);
     if (Atomics.load(int, Int.SESSION) === 1) atomicsWait(int, Int.EXITED, 0, EXIT_WAIT_MS);
+    if (this.#heartbeatFile !== '' && this.#worker) this.#removeHeartbeatFile();
   };
+
+  #removeHeartbeatFile(): void {
+    try {
+      removeFile(this.#heartbeatFile);
+    } catch {
+      // it was never written
+    }
+  }
 }
 
-// Kept from before it is patched: our own wait is no section of the application's.
+// Kept from before they are patched: our own calls are no sections of the application's.
 const atomicsWait = Atomics.wait;
+const removeFile = unlinkSync;

@@ -1,0 +1,166 @@
+import { writeSync } from 'node:fs';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { StampReader } from '../sections/stamp-reader.ts';
+import type { SectionName } from '../sections/stamps.ts';
+import { type StallEvidence, verdict } from '../watchdog/verdict.ts';
+import { Exporter, type LoadHttp } from './exporter.ts';
+import type { Observation } from './observation.ts';
+import { type Attributes, logsRequest, metricsRequest } from './otlp.ts';
+import { type LoopThread, lagGauge, logRecord, stderrLine } from './report.ts';
+import type { ExportSettings } from './settings.ts';
+
+/** What the loop hands to the thread at its start. */
+export interface ReporterData {
+  readonly stamps: SharedArrayBuffer;
+  readonly afterMs: number;
+  readonly stderr: boolean;
+  readonly exports: ExportSettings;
+  /** Until the SDK's own is known. */
+  readonly resource: Attributes;
+  readonly version: string;
+  readonly thread: LoopThread;
+  /** Blocks until then are expected: the application starts. On the monotonic clock. */
+  readonly startsUntil: number;
+}
+
+/** What the loop tells the thread later; read when there is something to report, for a blocked loop has sent it before. */
+export interface ReporterMessage {
+  /** Sections by their number in the stamps, from the first one's on. */
+  readonly names?: { readonly first: number; readonly list: readonly SectionName[] };
+  readonly resource?: Attributes;
+  /** Whether the application exports metrics. */
+  readonly metrics?: boolean;
+}
+
+/** What the thread tells the loop, to be logged there. */
+export interface ReporterTrouble {
+  readonly level: 'info' | 'warn';
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** What is known of the stall at one look. */
+export interface StuckLoop {
+  readonly at: number;
+  readonly stuckMs: number;
+  /** When the stall began, or a little later. */
+  readonly since: number;
+  readonly evidence: StallEvidence;
+  /** Whether the loop answered the last sample that was asked for, or may still do so in time. */
+  readonly isSampled: boolean;
+  readonly isDebugged: boolean;
+  readonly unread?: number | undefined;
+  readonly acceptQueue?: number | undefined;
+}
+
+/** Speaks for a loop that can't: from the thread, past a limit, at doubling intervals, for as long as it is stuck. */
+export class Reporter {
+  readonly exporter: Exporter;
+  readonly #data: ReporterData;
+  readonly #port: MessagePort;
+  readonly #stamps: StampReader;
+  readonly #names: SectionName[] = [];
+  #resource: Attributes;
+  #hasMetrics = false;
+  readonly #said = new Set<string>();
+  #reportAtMs: number;
+  #lagAtMs: number;
+
+  constructor(data: ReporterData, port: MessagePort, load: LoadHttp) {
+    this.#data = data;
+    this.#port = port;
+    this.#stamps = new StampReader(data.stamps);
+    this.#resource = data.resource;
+    this.#reportAtMs = this.#lagAtMs = data.afterMs;
+    this.exporter = new Exporter(load, (error, url) => this.#onFailure(error, url));
+  }
+
+  /** The loop goes on. */
+  reset(): void {
+    this.#reportAtMs = this.#lagAtMs = this.#data.afterMs;
+  }
+
+  /** Whether a loop that has been stuck for so long is to be reported now. */
+  isDue(stuckMs: number): boolean {
+    return stuckMs >= Math.min(this.#reportAtMs, this.#lagAtMs);
+  }
+
+  /** In how many milliseconds it is. */
+  dueIn(stuckMs: number): number {
+    return Math.max(0, Math.min(this.#reportAtMs, this.#lagAtMs) - stuckMs);
+  }
+
+  report(stuck: StuckLoop): void {
+    this.#readMessages();
+    const { stuckMs } = stuck;
+    if (stuckMs >= this.#reportAtMs) {
+      while (stuckMs >= this.#reportAtMs) this.#reportAtMs *= 2;
+      this.#sayBlocked(stuck);
+    }
+    this.#lagAtMs = stuckMs + this.#data.exports.metricIntervalMs;
+    this.#sendLag(stuckMs);
+  }
+
+  #sayBlocked(stuck: StuckLoop): void {
+    const { afterMs, stderr, exports, thread } = this.#data;
+    const observation = this.#observe(stuck);
+    if (stderr) this.#print(stderrLine(observation, String(this.#resource['service.name'] ?? '')));
+    if (!exports.logs) return;
+    const record = logRecord(observation, afterMs, thread, this.exporter.lost);
+    this.exporter.send(exports.logs, logsRequest(this.#origin(), record));
+  }
+
+  #sendLag(stuckMs: number): void {
+    const { metrics } = this.#data.exports;
+    if (metrics && this.#hasMetrics) this.exporter.send(metrics, metricsRequest(this.#origin(), lagGauge(stuckMs)));
+  }
+
+  #observe(stuck: StuckLoop): Observation {
+    const { evidence, since, isSampled, isDebugged, ...rest } = stuck;
+    const sample = this.#stamps.sample();
+    const isOfThisStall = sample !== undefined && sample.at >= since;
+    return {
+      ...rest,
+      evidence,
+      cause: verdict(evidence),
+      stamps: this.#stamps.read(),
+      sectionName: (number) => this.#names[number],
+      sample: isOfThisStall ? sample : undefined,
+      isSampleCurrent: isOfThisStall && isSampled,
+      expected: since < this.#data.startsUntil ? 'startup' : isDebugged ? 'debugger' : undefined,
+    };
+  }
+
+  #origin() {
+    return { resource: this.#resource, scope: { name: 'loopblame', version: this.#data.version } };
+  }
+
+  #readMessages(): void {
+    for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port)) {
+      const { names, resource, metrics } = got.message as ReporterMessage;
+      if (names) this.#names.splice(names.first, names.list.length, ...names.list);
+      if (resource) this.#resource = resource;
+      if (metrics !== undefined) this.#hasMetrics = metrics;
+    }
+  }
+
+  /** `process.stderr` of a worker is written by the main thread, which is blocked. */
+  #print(line: string): void {
+    try {
+      writeSync(2, line);
+    } catch {
+      // closed, or a full pipe that does not block
+    }
+  }
+
+  /** Said once: a collector that is away is no news at each report. */
+  #onFailure(error: Error, url: string): void {
+    const code = (error as NodeJS.ErrnoException).code;
+    const isDenied = code === 'ERR_ACCESS_DENIED';
+    const kind = isDenied ? 'still-blocked-denied' : 'still-blocked-lost';
+    if (this.#said.has(kind)) return;
+    this.#said.add(kind);
+    const message = `that the loop was blocked could not be reported to ${url} while it was: ${code ?? error.message}`;
+    this.#port.postMessage({ level: isDenied ? 'warn' : 'info', kind, message } satisfies ReporterTrouble);
+  }
+}

@@ -1,0 +1,95 @@
+import { now } from '../clock.ts';
+import type { CgroupThrottling } from './cgroup.ts';
+import { Float, Int, type SharedState } from './layout.ts';
+import { type ProcFile, type SchedTimes, schedTimes } from './thread-state.ts';
+import type { StallEvidence } from './verdict.ts';
+
+/** CPU time of all threads of the process. */
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e3;
+}
+
+/** Threads that together took less of one CPU than this were not collecting garbage for the loop. */
+const OTHERS_QUIET = 0.1;
+
+interface Base extends SchedTimes {
+  readonly at: number;
+  readonly processCpu: number;
+  readonly throttled: number;
+  readonly stopped: number;
+  readonly starved: number;
+}
+
+/** For how long the loop has been stuck, and why, as the thread sees it while it lasts. */
+export class StuckMeter {
+  readonly #shared: SharedState;
+  readonly #loopSched: ProcFile;
+  readonly #cgroup: CgroupThrottling;
+  #since = 0;
+  #stopped = 0;
+  #base: Base | undefined;
+
+  constructor(shared: SharedState, loopSched: ProcFile, cgroup: CgroupThrottling) {
+    this.#shared = shared;
+    this.#loopSched = loopSched;
+    this.#cgroup = cgroup;
+  }
+
+  /** When the loop got stuck, or a little later. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** The loop is well now. */
+  rest(): void {
+    this.#stopped = this.#shared.float[Float.STOPPED]!;
+  }
+
+  /** It is found to be stuck, and has been since then. */
+  begin(since: number): void {
+    this.#since = since;
+    const { float } = this.#shared;
+    const times = schedTimes(this.#loopSched);
+    // After the reading: what passes between the two, if this thread loses its CPU there, must not look like sleep.
+    this.#base = times && {
+      ...times,
+      at: now(),
+      processCpu: processCpuMs(),
+      throttled: this.#cgroup.throttledMs(),
+      stopped: float[Float.STOPPED]!,
+      starved: float[Float.STARVED]!,
+    };
+  }
+
+  /** Without the time that the whole process was stopped. */
+  stuckMs(at: number): number {
+    return at - this.#since - (this.#shared.float[Float.STOPPED]! - this.#stopped);
+  }
+
+  /** What is known by now of why. */
+  evidence(): StallEvidence {
+    const base = this.#base;
+    const before = now();
+    const times = base && schedTimes(this.#loopSched);
+    if (!base || !times) return { wall: before - this.#since };
+    const { float, int } = this.#shared;
+    const wall = before - base.at;
+    const run = times.run - base.run;
+    const throttled = this.#cgroup.throttledMs();
+    const waitsForThread = int[Int.WAITS_FOR_THREAD] === 1;
+    // Collections are reported on the loop, later. One that the loop waits for keeps other threads busy.
+    const others = processCpuMs() - base.processCpu - run;
+    const maybeCollecting = waitsForThread && others > OTHERS_QUIET * wall;
+    return {
+      wall,
+      run,
+      queue: times.queue - base.queue,
+      stopped: Math.min(wall, float[Float.STOPPED]! - base.stopped),
+      threadsStarved: Math.min(wall, float[Float.STARVED]! - base.starved),
+      waitsForThread,
+      ...(base.throttled >= 0 && throttled >= 0 && { throttled: throttled - base.throttled }),
+      ...(!maybeCollecting && { gc: 0 }),
+    };
+  }
+}
