@@ -19,17 +19,21 @@ const LIMITS: Partial<
 > = {
   blockedThresholdMs: { accepted: [5, 60_000], rejected: [4.999999999999999, 60_000.00000000001] },
   sectionEventMinMs: { accepted: [0, 60_000], rejected: [-Number.MIN_VALUE, 60_000.00000000001] },
+  stillBlockedAfterMs: { accepted: [100, 600_000], rejected: [99.99999999999999, 600_000.0000000001] },
   startupGraceMs: { accepted: [0, 600_000], rejected: [-Number.MIN_VALUE, 600_000.0000000001] },
   overheadBudget: { accepted: [0.0001, 1], rejected: [0.00009999999999999999, 1.0000000000000002] },
   maxFunctions: { accepted: [0, 10_000], rejected: [-1, 10_001] },
 };
+/** Numbers that are turned off by 0. */
+const OFF_BY_ZERO = new Set<string>(['stillBlockedAfterMs']);
 const INTEGERS = new Set<string>(['maxFunctions']);
 const CHOICES: Partial<Record<Name, string[]>> = { stalls: ['event', 'span'] };
 
 const kinds = {
   number: Object.keys(LIMITS),
   choice: Object.keys(CHOICES),
-  boolean: ['clientSpans', 'door', 'sampling'],
+  boolean: ['clientSpans', 'door', 'sampling', 'stderr'],
+  path: ['heartbeatFile'],
 };
 
 const resolve = (options: object, env: Record<string, string> = {}) =>
@@ -67,7 +71,8 @@ describe('an option', () => {
       for (const value of rejected) {
         const [error, ...others] = errorsOf({ [name]: value });
         assert.deepEqual(others, []);
-        const kind = INTEGERS.has(name) ? 'a whole number' : 'a number';
+        const off = OFF_BY_ZERO.has(name) ? '0 (off) or ' : '';
+        const kind = `${off}${INTEGERS.has(name) ? 'a whole number' : 'a number'}`;
         const range = accepted.map((limit) => limit.toLocaleString('en-US', { maximumFractionDigits: 4 }));
         assert.equal(error, `${name} must be ${kind} from ${range.join(' to ')}, not ${value}`);
       }
@@ -90,7 +95,8 @@ describe('an option', () => {
         assert.equal(errorsOf({ [name]: value }).length, 1, typeof value);
       }
       assert.equal(errorsOf({ [name]: (min + max) / 2 + 0.25 }).length, INTEGERS.has(name) ? 1 : 0);
-      assert.equal(errorsOf({ [name]: -0 }).length, min === 0 ? 0 : 1);
+      assert.equal(errorsOf({ [name]: -0 }).length, min === 0 || OFF_BY_ZERO.has(name) ? 0 : 1);
+      assert.equal(errorsOf({ [name]: Number.MIN_VALUE }).length, min === 0 && !INTEGERS.has(name) ? 0 : 1);
     });
   }
 
@@ -103,6 +109,17 @@ describe('an option', () => {
           new RegExp(`^${name} must be '${choices.join("' or '")}', not `),
         );
       }
+    });
+  }
+
+  for (const name of kinds.path) {
+    it(`${name} accepts texts alone`, () => {
+      for (const path of ['', '/tmp/a b', 'relative/{pid}'])
+        assert.equal(resolve({ [name]: path })[name as Name], path);
+      for (const value of [true, 0, null, {}, ['/tmp/a']]) {
+        assert.match(errorsOf({ [name]: value }).join(), new RegExp(`^${name} must be a path, not `));
+      }
+      assert.equal(resolve({}, { LOOPBLAME_HEARTBEAT_FILE: ' /tmp/loop ' }).heartbeatFile, '/tmp/loop');
     });
   }
 
@@ -199,11 +216,14 @@ describe('an environment variable', () => {
       LOOPBLAME_STARTUP_GRACE_MS: ['600001', '1,000'],
       LOOPBLAME_CLIENT_SPANS: ['1', 'yes'],
       LOOPBLAME_SAMPLING: ['off', '0'],
+      LOOPBLAME_STILL_BLOCKED_AFTER_MS: ['99', 'off'],
+      LOOPBLAME_STDERR: ['2', 'on'],
       LOOPBLAME_DOOR: ['on', 'closed'],
       LOOPBLAME_OVERHEAD_BUDGET: ['1%', '0'],
       LOOPBLAME_MAX_FUNCTIONS: ['1.5', '-1'],
     };
-    assert.deepEqual(Object.keys(bad).sort(), [...byEnv.keys()].sort());
+    const anyText = OPTIONS.filter(({ isPath }) => isPath).map(({ env }) => env);
+    assert.deepEqual([...Object.keys(bad), ...anyText].sort(), [...byEnv.keys()].sort());
     for (const [env, texts] of Object.entries(bad)) {
       const option = byEnv.get(env)!;
       warnings.length = 0;
