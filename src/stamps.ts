@@ -1,6 +1,7 @@
 /** A state kept on objects of somebody else's. */
 export interface Stamps<T> {
-  get(on: object | null | undefined): T | undefined;
+  /** `undefined` for what can have none. */
+  get(on: unknown): T | undefined;
   set(on: object, state: T): void;
 }
 
@@ -25,12 +26,12 @@ export function createStamps<T>(): Stamps<T> {
       this.#state = state;
     }
 
-    static get(on: object | null | undefined): T | undefined {
-      return on && #state in on ? (on as Stamped).#state : undefined;
+    static get(on: unknown): T | undefined {
+      return typeof on === 'object' && on !== null && #state in on ? on.#state : undefined;
     }
 
     static set(on: object, state: T): void {
-      if (#state in on) (on as Stamped).#state = state;
+      if (#state in on) on.#state = state;
       else new Stamped(on, state);
     }
   }

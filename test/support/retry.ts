@@ -11,3 +11,27 @@ export async function retry<T>(times: number, attempt: () => Promise<T>): Promis
     }
   }
 }
+
+/** As `retry`, for many things that one attempt shows: each must be found to be right in one of them. */
+export async function retryEach<T, F>(
+  times: number,
+  things: readonly T[],
+  attempt: () => Promise<F>,
+  check: (thing: T, found: F) => void,
+): Promise<void> {
+  let left = [...things];
+  await retry(times, async () => {
+    const found = await attempt();
+    let failure: unknown;
+    left = left.filter((thing) => {
+      try {
+        check(thing, found);
+        return false;
+      } catch (error) {
+        failure ??= error;
+        return true;
+      }
+    });
+    if (left.length > 0) throw failure;
+  });
+}

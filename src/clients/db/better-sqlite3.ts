@@ -3,7 +3,7 @@ import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
 import { activeSpan, type ClientTools } from '../tools.ts';
 import { type DatabaseCall, fileDatabaseName, operationName } from './attributes.ts';
-import { LatePatches, patchIterate, SYSTEM, sqliteSpan } from './sqlite.ts';
+import { Descriptions, LatePatches, patchIterate, SYSTEM, sqliteSpan, UNKNOWN } from './sqlite.ts';
 
 interface Database {
   readonly name: string;
@@ -17,22 +17,17 @@ interface DatabaseClass {
 }
 
 const ofDatabase = ({ prototype }: DatabaseClass): object => prototype;
-const inDatabase = (database: Database, operation: string | undefined): DatabaseCall => ({
+const namespaces = new Descriptions(({ name }: Database) => fileDatabaseName(name), undefined);
+const inDatabase = (database: unknown, operation: string | undefined): DatabaseCall => ({
   operation,
-  namespace: fileDatabaseName(database.name),
+  namespace: namespaces.of(database),
 });
 
-/** A statement is run many times, and never changes. */
-const described = new WeakMap<Statement, DatabaseCall>();
-function describeStatement({ self }: Call): DatabaseCall {
-  const statement = self as Statement;
-  let description = described.get(statement);
-  if (!description) {
-    description = inDatabase(statement.database, operationName(statement.source));
-    described.set(statement, description);
-  }
-  return description;
-}
+const statements = new Descriptions(
+  ({ database, source }: Statement) => inDatabase(database, operationName(source)),
+  UNKNOWN,
+);
+const describeStatement = ({ self }: Call): DatabaseCall => statements.of(self);
 
 /** All of SQLite runs on the loop: each call is a wait for the disk, a lock (up to `timeout`), or a computation. */
 export const betterSqlite3 = defineClient({

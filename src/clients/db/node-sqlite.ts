@@ -1,8 +1,9 @@
+import { createStamps } from '../../stamps.ts';
 import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
 import type { ClientTools } from '../tools.ts';
 import { type DatabaseCall, fileDatabaseName, operationName } from './attributes.ts';
-import { LatePatches, patchIterate, SYSTEM, sqliteSpan } from './sqlite.ts';
+import { Descriptions, LatePatches, patchIterate, SYSTEM, sqliteSpan, UNKNOWN } from './sqlite.ts';
 
 interface DatabaseSync {
   /** Since Node 22.16. */
@@ -23,35 +24,22 @@ interface Sqlite {
 const ofDatabase = ({ DatabaseSync }: Sqlite): object => DatabaseSync.prototype;
 const ofStatement = ({ StatementSync }: Sqlite): object => StatementSync.prototype;
 
-const namespaces = new WeakMap<DatabaseSync, string | undefined>();
-/** Which database a statement belongs to, it does not say itself. */
-const databaseOf = new WeakMap<StatementSync, DatabaseSync>();
-const described = new WeakMap<StatementSync, DatabaseCall>();
-
-function namespaceOf(database: DatabaseSync): string | undefined {
-  if (!namespaces.has(database)) {
-    const location = database.location?.();
-    namespaces.set(database, location === null ? ':memory:' : fileDatabaseName(location));
-  }
-  return namespaces.get(database);
-}
-
-const inDatabase = (database: DatabaseSync, operation: string | undefined): DatabaseCall => ({
+const namespaces = new Descriptions((database: DatabaseSync) => {
+  const location = database.location?.();
+  return location === null ? ':memory:' : fileDatabaseName(location);
+}, undefined);
+const inDatabase = (database: unknown, operation: string | undefined): DatabaseCall => ({
   operation,
-  namespace: namespaceOf(database),
+  namespace: namespaces.of(database),
 });
 
-function describeStatement({ self }: Call): DatabaseCall {
-  const statement = self as StatementSync;
-  let description = described.get(statement);
-  if (!description) {
-    const database = databaseOf.get(statement);
-    const operation = operationName(statement.sourceSQL);
-    description = database ? inDatabase(database, operation) : { operation, namespace: undefined };
-    described.set(statement, description);
-  }
-  return description;
-}
+/** Which database a statement (or a store of them) belongs to, it does not say itself. */
+const databaseOf = createStamps<DatabaseSync>();
+const statements = new Descriptions(
+  (statement: StatementSync) => inDatabase(databaseOf.get(statement), operationName(statement.sourceSQL)),
+  UNKNOWN,
+);
+const describeStatement = ({ self }: Call): DatabaseCall => statements.of(self);
 
 /**
  * SQLite in Node itself: everything is on the loop but `backup()`. Patched when the application loads it, for before
@@ -98,16 +86,11 @@ function patchPrepare(sqlite: Sqlite, tools: ClientTools): (Undo | undefined)[] 
 /** Statements as template literals (Node 24.9 and later), run without StatementSync's methods. */
 function patchTagStores(sqlite: Sqlite, tools: ClientTools): (Undo | undefined)[] {
   const late = new LatePatches();
-  const databases = new WeakMap<object, DatabaseSync>();
-  const span = sqliteSpan(({ self, args }) => {
-    const operation = operationName(args[0]?.[0]);
-    const database = databases.get(self);
-    return database ? inDatabase(database, operation) : { operation, namespace: undefined };
-  });
+  const span = sqliteSpan(({ self, args }) => inDatabase(databaseOf.get(self), operationName(args[0]?.[0])));
   const undo = replaceMethod(ofDatabase(sqlite), 'createTagStore', (create) =>
     disguised(create, (self, args) => {
       const store = Reflect.apply(create, self, args);
-      databases.set(store, self as DatabaseSync);
+      databaseOf.set(store, self as DatabaseSync);
       late.patchClassOf(store, (stores) => [
         ...tools.patchCalls(stores, ['run', 'get', 'all'], { phase: 'call', span }),
         ...patchIterate(tools, stores, span),

@@ -99,10 +99,11 @@ class QueryOwners {
   }
 
   /** Keeps whose the newest query of a client's queue is, unless it has been there before. */
-  note(client: Client): void {
+  note(client: Client | undefined): void {
     const { sections } = this.#tools;
+    if (!sections || !client) return;
     const query = ('_queryQueue' in client ? client._queryQueue : client.queryQueue)?.at(-1);
-    if (!sections || !query || this.#owners.get(query)) return;
+    if (!query || this.#owners.get(query)) return;
     const caller = this.#waited ? this.#waited.caller : activeSpan();
     this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
     if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);

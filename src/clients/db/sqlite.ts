@@ -1,4 +1,5 @@
 import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
+import { createStamps } from '../../stamps.ts';
 import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import type { Call, SpanRule } from '../define.ts';
 import { activeSpan, type ClientTools } from '../tools.ts';
@@ -28,6 +29,35 @@ function failure(error: unknown): Attributes {
   return { 'error.type': error instanceof Error ? String(code ?? name) : '_OTHER' };
 }
 
+/**
+ * A description that is made once for each statement or database. Whoever calls a method on anything else, or on what is
+ * closed, gets the client's own error: there is nothing to describe then.
+ */
+export class Descriptions<T> {
+  readonly #known = createStamps<T>();
+  readonly #describe: (subject: never) => T;
+  readonly #otherwise: T;
+
+  constructor(describe: (subject: never) => T, otherwise: T) {
+    this.#describe = describe;
+    this.#otherwise = otherwise;
+  }
+
+  of(subject: unknown): T {
+    const known = this.#known.get(subject);
+    if (known !== undefined) return known;
+    try {
+      const description = this.#describe(subject as never);
+      this.#known.set(subject as object, description);
+      return description;
+    } catch {
+      return this.#otherwise;
+    }
+  }
+}
+
+export const UNKNOWN: DatabaseCall = { operation: undefined, namespace: undefined };
+
 /** Patches of classes that only their first instances show. */
 export class LatePatches {
   readonly #patched = new WeakSet<object>();
@@ -52,7 +82,7 @@ interface Iteration {
 }
 
 /** In progress. One for all kinds of statements, whose iterators may be of one class. */
-const iterations = new WeakMap<object, Iteration>();
+const iterations = createStamps<Iteration | undefined>();
 
 /**
  * `iterate()` gives rows one by one: each `next()` holds the loop again. One span from the call until the last row, or
@@ -89,10 +119,11 @@ export function patchIterate(tools: ClientTools, statements: object, rule: SpanR
       disguised(step, (self, args, wrapper) => {
         const { sections } = tools;
         if (!sections) return Reflect.apply(step, self, args);
-        const iteration = iterations.get(self as object);
+        const iteration = iterations.get(self);
         const end = (error?: unknown): void => {
-          iterations.delete(self as object);
-          if (iteration?.span) tools.endSpan(iteration.span, error, rule);
+          if (!iteration) return;
+          iterations.set(self as object, undefined);
+          if (iteration.span) tools.endSpan(iteration.span, error, rule);
         };
         try {
           const owner = iteration ? iteration.owner : activeSpan();
