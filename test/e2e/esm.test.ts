@@ -29,7 +29,8 @@ for (const register of ['import', 'require'] as const) {
         const queries = receiver.spans.filter((span) => span.scope === 'loopblame' && span.parentSpanId === spanId);
         const durations = queries.map((span) => Number(span.attributes['event_loop.sync.max']) * 1e3);
         const worst = Math.max(...durations);
-        assert.ok(worst > ms * 0.9 && worst < ms * 1.1 + 1, `${durations} of ${ms} ms`);
+        // the rest is ours, and may be long on a busy machine
+        assert.ok(worst >= ms / 2 && worst <= ms + 1, `${durations} of ${ms} ms`);
       });
     }
   });
