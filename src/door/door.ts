@@ -80,6 +80,7 @@ export class Door {
   /** Connections over TLS whose first request has begun: what was unread before it was the handshake. */
   #shaken = new WeakSet<Socket>();
   #server: Server | undefined;
+  #mayRead = false;
 
   // Of the current turn
   #lapBeat = -1;
@@ -99,8 +100,12 @@ export class Door {
   }
 
   start(): void {
-    if (!mayReadTables()) {
-      warnOnce('door', 'requests are not seen at the door: the permission model does not grant reading /proc/self/net');
+    this.#mayRead = mayReadTables();
+    if (!this.#mayRead) {
+      warnOnce(
+        'door',
+        'who stands at the door is not seen: the permission model does not grant reading /proc/self/net',
+      );
     }
     Atomics.store(this.#memory.int, DoorInt.OPEN, 0);
     subscribe('tracing:net.server.listen:asyncEnd', this.#onListening);
@@ -140,8 +145,13 @@ export class Door {
   }
 
   #onListening = (message: unknown): void => {
-    this.#guard(() => this.#listeners.add((message as { server: Server }).server));
+    this.#learn((message as { server: Server }).server);
   };
+
+  /** The thread is no subject of the permission model: it reads what it is told of. */
+  #learn(server: Server): void {
+    if (this.#mayRead) this.#guard(() => this.#listeners.add(server));
+  }
 
   /** Called for every request, before its span begins. */
   #onRequestStart = (message: unknown): void => {
@@ -155,14 +165,14 @@ export class Door {
       this.#lastSocket = undefined;
     }
     this.#lapRequests++;
-    const isSameRead = socket === this.#lastSocket;
+    const mayBeSameRead = socket === this.#lastSocket;
     this.#lastSocket = socket;
-    if (this.#memory.int[DoorInt.OPEN] === 1) this.#guard(() => this.#arrive(socket, isSameRead));
+    if (this.#memory.int[DoorInt.OPEN] === 1) this.#guard(() => this.#arrive(socket, mayBeSameRead));
     if (socket.encrypted && !this.#shaken.has(socket)) this.#shaken.add(socket);
     // One that listened before us is known by its first request.
     if (server !== this.#server) {
       this.#server = server;
-      this.#guard(() => this.#listeners.add(server));
+      this.#learn(server);
     }
   };
 
@@ -177,14 +187,14 @@ export class Door {
     });
   };
 
-  #arrive(socket: RequestStart['socket'], isSameRead: boolean): void {
+  #arrive(socket: RequestStart['socket'], mayBeSameRead: boolean): void {
     const at = now();
     const known = this.#connections.get(socket);
     const connection = known ?? this.#connectionOf(socket);
     let wait: DoorWait | undefined;
     if (known && socket.bytesRead === known.bytesRead) {
       wait = known.batch && waitInBatch(at, known.batch);
-    } else if (!isSameRead) {
+    } else if (known || !mayBeSameRead) {
       const isFirstOfTls = socket.encrypted === true && !this.#shaken.has(socket);
       const arrival = isFirstOfTls ? undefined : this.#arrivalOf(socket, known, at);
       wait = arrival && waitOf(arrival, this.#thresholdMs);
@@ -248,7 +258,7 @@ export class Door {
     try {
       act();
     } catch (error) {
-      warnOnce('door', 'requests are not seen at the door', error);
+      warnOnce('door', 'who stands at the door is not seen', error);
     }
   }
 }

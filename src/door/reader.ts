@@ -4,6 +4,7 @@ import { now } from '../clock.ts';
 import { ConnectionEnds } from './ends.ts';
 import { DoorFloat, DoorInt, type DoorMemory, UNKNOWN } from './layout.ts';
 import { portsOf } from './listeners.ts';
+import { readingPauseMs } from './pace.ts';
 import { type Family, listenOverflows, type RowHandler, readRows } from './rows.ts';
 import { type LastRead, UnreadConnections } from './unread.ts';
 
@@ -12,17 +13,9 @@ const FORGET_MS = 2000;
 /** Listeners stand at the beginning of the table: 0.1 ms a reading. */
 const LISTENERS_EVERY_MS = 10;
 const LISTENERS_LATER_EVERY_MS = 50;
-/**
- * Whole tables cost 3.5 ms and more: at most a fifth of the thread's time at first, a twentieth later. Sooner where the
- * loop computes, for the two may share a quota of CPU time; and from the start where they share the only CPU.
- */
-const DENSE_FOR_MS = 1000;
-const DENSE_WHILE_COMPUTING_MS = 300;
-const TABLE_EVERY_MS = 20;
-const DENSE_PAUSE = 4;
-const SPARSE_PAUSE = 19;
 const USUAL_COST_MS = 4;
 const COST_MAX_GROWTH = 1.5;
+const LISTENERS_DENSE_FOR_MS = 1000;
 const OVERFLOWS_EVERY_MS = 100;
 /** A reading is done in steps, so that samples can be taken in between. */
 const STEP_MS = 2;
@@ -112,6 +105,7 @@ export class DoorReader {
     });
     const ended = now();
     float[DoorFloat.READING_MS] = float[DoorFloat.READING_MS]! + ended - started;
+    if (!this.#isReadable) return Number.POSITIVE_INFINITY;
     if (this.#reading) return STEP_PAUSE_MS;
     return Math.max(STEP_PAUSE_MS, Math.min(this.#nextListeners, this.#nextReading) - ended);
   }
@@ -181,7 +175,7 @@ export class DoorReader {
       this.#nextOverflows = at + OVERFLOWS_EVERY_MS;
       this.#readOverflows();
     }
-    const isDense = at - this.#stallSince < DENSE_FOR_MS;
+    const isDense = at - this.#stallSince < LISTENERS_DENSE_FOR_MS;
     this.#nextListeners = at + (isDense ? LISTENERS_EVERY_MS : LISTENERS_LATER_EVERY_MS);
   }
 
@@ -243,21 +237,25 @@ export class DoorReader {
     if (unread > int[DoorInt.UNREAD]!) int[DoorInt.UNREAD] = unread;
     int[DoorInt.READINGS] = int[DoorInt.READINGS]! + 1;
     const at = now();
-    const denseMs = this.#isOnlyCpu ? 0 : loop.isAsleep ? DENSE_FOR_MS : DENSE_WHILE_COMPUTING_MS;
-    const isDense = at - this.#stallSince < denseMs;
     // One that lost its CPU in between tells little about what the next one costs.
     this.#costMs = Math.min(reading.costMs, this.#costMs * COST_MAX_GROWTH);
-    this.#nextReading = at + Math.max(TABLE_EVERY_MS, this.#costMs * (isDense ? DENSE_PAUSE : SPARSE_PAUSE));
+    this.#nextReading = at + readingPauseMs(this.#costMs, at - this.#stallSince, loop.isAsleep, this.#isOnlyCpu);
   }
 }
 
-/** One of the kernel's files, opened when it is first read. */
+/** One of the kernel's files. */
 class NetFile {
   readonly #path: string;
   #fd: number | undefined;
 
   constructor(path: string) {
     this.#path = path;
+    try {
+      // at once: a stuck server may have run out of descriptors
+      this.#fd = openSync(path, 'r');
+    } catch {
+      // tried again, and told, when it is read
+    }
   }
 
   /** Reads into the buffer from `offset` on; returns how many bytes. Throws where the file can't be read. */

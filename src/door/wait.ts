@@ -61,10 +61,8 @@ export function waitInBatch(at: number, { latest, earliest }: Batch): DoorWait {
 /** Seen before all was read: those were other bytes. */
 const isOfAnother = (unread: Unread, { readBefore }: Arrival): boolean => unread.seenFrom <= readBefore;
 
-function earliestOf({ anchor, seenFrom }: Unread, { readBefore, sleptUntil }: Arrival): number {
-  const slept = sleptUntil <= seenFrom ? sleptUntil : 0;
-  const earliest = Math.max(anchor, slept);
-  return earliest && Math.max(earliest, readBefore);
+function earliestOf({ anchor, seenFrom }: Unread, { sleptUntil }: Arrival): number {
+  return sleptUntil <= seenFrom ? Math.max(anchor, sleptUntil) : anchor;
 }
 
 function between(at: number, latest: number, earliest: number): DoorWait {

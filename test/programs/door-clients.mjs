@@ -58,13 +58,16 @@ async function keepAlive() {
 }
 
 /** A connection of its own for one request. */
-async function once(path) {
-  const socket = connect(port, host).setNoDelay();
+async function once(path, localPort) {
+  const socket = connect({ port, host, localPort }).setNoDelay();
   await connected(socket);
   const { facts, head } = request(path);
   socket.write(head);
   [facts.answeredAt] = await answers(socket, 1);
-  socket.destroy();
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  // its port is free at once
+  socket.resetAndDestroy();
+  await closed;
 }
 
 const modes = {
@@ -104,6 +107,29 @@ const modes = {
       await sleep(100);
     }
     socket.destroy();
+  },
+
+  /** While one request holds the loop, many come at once, each on a connection of its own. */
+  async crowd() {
+    const holding = once('/work');
+    await sleep(100);
+    await Promise.all(Array.from({ length: clients }, () => once('/health')));
+    await holding;
+  },
+
+  /** One connection after the other, all from the same port, while others hold the loop again and again. */
+  async 'same-port'() {
+    const holding = keepAlive();
+    let localPort = 20_000 + (process.pid % 10_000);
+    while (clock() < end) {
+      try {
+        await once('/health', localPort);
+      } catch (error) {
+        if (error.code !== 'EADDRINUSE') throw error;
+        localPort++;
+      }
+    }
+    await holding;
   },
 
   /** Requests while nobody holds the loop. */

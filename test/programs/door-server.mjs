@@ -10,6 +10,7 @@ const {
   hold = 'wait',
   ms = 100,
   after = 0,
+  backlog = 511,
   workers = 0,
   policy,
 } = JSON.parse(process.argv[2] ?? '{}');
@@ -34,7 +35,7 @@ function serve() {
   });
   // a stuck server takes what it has not read for silence, and closes the connection
   server.keepAliveTimeout = 60_000;
-  server.listen(0, host, () => console.log(`listening on ${server.address().port}`));
+  server.listen({ port: 0, host, backlog }, () => console.log(`listening on ${server.address().port}`));
   const end = () => {
     truth({ began });
     server.close();
