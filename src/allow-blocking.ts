@@ -1,15 +1,25 @@
 import { activeInstance, testWatch } from './active.ts';
 import type { Section } from './sections/recorder.ts';
 
-/** Reasons remembered: they are constants of the code, so that there are few. */
+/** Reasons told apart: they are constants of the code, so that there are few. */
 const MAX_REASONS = 100;
 const sections = new Map<string, Section>();
+
+const sectionFor = (expected: string): Section => ({
+  name: 'allowBlocking',
+  phase: 'call',
+  system: 'nodejs',
+  slow: true,
+  expected,
+});
+const others = sectionFor('_OTHER');
 
 function sectionOf(reason: string): Section {
   const known = sections.get(reason);
   if (known) return known;
-  const section: Section = { name: 'allowBlocking', phase: 'call', system: 'nodejs', slow: true, expected: reason };
-  if (sections.size < MAX_REASONS) sections.set(reason, section);
+  if (sections.size >= MAX_REASONS) return others;
+  const section = sectionFor(reason);
+  sections.set(reason, section);
   return section;
 }
 

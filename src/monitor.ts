@@ -177,6 +177,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     }
     noteProgress(state, this.#turn);
     writeStalled(state);
+    // It leads to the span that it waited for, and from there on to all before: an ended span must not keep them.
+    state.stalled = undefined;
     this.#metrics.countSpan(state.blocked !== undefined);
   }
 
@@ -220,11 +222,11 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     const sample = { postedAt, at, owner, judgement, frames, callback: executionAsyncId() };
     this.#samples.push(sample);
     this.#stampSample(sample);
-    if (!judgement.span && isLate(sample)) this.#escalation.raise();
+    if (!judgement.span && isLate(sample) && !this.#governor.isThinning) this.#escalation.raise();
     if (owner && judgement.span) this.#suspects.add(owner);
     this.#markSoFar(at);
-    const took = Math.min(SAMPLE_MAX_MS, now() - at);
-    this.#samplingMs += took;
+    const took = now() - at;
+    this.#samplingMs += Math.min(SAMPLE_MAX_MS, took);
     this.#governor.spent(took, at);
   }
 
@@ -291,14 +293,16 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   #settleDue(): void {
     const at = now();
+    const due: PendingStall[] = [];
     this.#pending = this.#pending.filter((pending) => {
       pending.turns++;
       const age = at - pending.turn.to;
-      const isDue = pending.turns > SETTLE_TURNS && this.#watchdog.hasThreadLookedSince(pending.turn.to);
-      if (!isDue && age < SETTLE_MAX_MS) return true;
-      this.#settle(pending);
+      const isComplete = pending.turns > SETTLE_TURNS && this.#watchdog.hasThreadLookedSince(pending.turn.to);
+      if (!isComplete && age < SETTLE_MAX_MS) return true;
+      due.push(pending);
       return false;
     });
+    for (const pending of due) this.#settle(pending);
   }
 
   #settle(pending: PendingStall): void {

@@ -152,7 +152,7 @@ export class StallMarks {
   }
 
   #mark(state: SpanState, share: Share<SpanState>, evidence: StallEvidence): void {
-    state.blocked ??= { durationMs: 0, maxMs: 0, count: 0, victims: 0, harmMs: 0 };
+    state.blocked ??= { durationMs: 0, maxMs: 0, count: 0, victims: 0, harmMs: 0, told: {} };
     const totals = state.blocked;
     let contribution = this.#contributions.get(state);
     const before = contribution?.ms ?? 0;
@@ -188,12 +188,17 @@ export class StallMarks {
       [semconv.ATTR_BLOCKED_VICTIMS]: blocked.victims,
       [semconv.ATTR_BLOCKED_HARM]: blocked.harmMs / 1e3,
     });
-    // Cause, call and code are those of the longest stretch.
+    // Cause, call and code are those of the longest stretch, as they are known by now: what was written before goes.
     if (share.ms < maxBefore) return;
-    span.setAttributes({
+    const section = share.section && share.sectionMs >= share.ms / 2 ? share.section.name : undefined;
+    const attributes: Attributes = {
+      ...blocked.told,
       [semconv.ATTR_BLOCKED_CAUSE]: spanCause(evidenceOf(share, evidence)),
-      ...(share.section && share.sectionMs >= share.ms / 2 && { [semconv.ATTR_BLOCKED_SECTION]: share.section.name }),
+      ...(section !== undefined && { [semconv.ATTR_BLOCKED_SECTION]: section }),
       ...codeAttributes(share),
-    });
+    };
+    span.setAttributes(attributes);
+    // An attribute can't be taken back, so that one which no longer holds is emptied.
+    blocked.told = Object.fromEntries(Object.keys(attributes).map((name) => [name, '']));
   }
 }

@@ -157,8 +157,12 @@ export class ClientTools {
 
   /** Ends a client's span; with an error, as one that failed. */
   endSpan(span: Span, error?: unknown, rule?: SpanRule): void {
-    if (error !== undefined) setFailure(span, error, rule?.failure);
-    span.end();
+    try {
+      if (error !== undefined) setFailure(span, error, rule?.failure);
+      span.end();
+    } catch (failure) {
+      warnOnce(`end ${this.#client.module}`, `a span of ${this.#client.module} cannot be ended`, failure);
+    }
   }
 }
 

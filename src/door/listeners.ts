@@ -4,7 +4,7 @@ import { DoorInt, type DoorMemory, IPV6_LISTENER, MAX_LISTENERS } from './layout
 /** The ports that this process listens on, as the thread reads them. */
 export class Listeners {
   readonly #memory: Pick<DoorMemory, 'int' | 'listeners'>;
-  readonly #ports = new Map<Server, number>();
+  readonly #ports = new Map<Server, { port: number; onClose: () => void }>();
 
   constructor(memory: Pick<DoorMemory, 'int' | 'listeners'>) {
     this.#memory = memory;
@@ -15,13 +15,15 @@ export class Listeners {
     if (this.#ports.has(server)) return;
     const address = server.address();
     if (!address || typeof address === 'string') return;
-    this.#ports.set(server, address.port + (address.family === 'IPv6' ? IPV6_LISTENER : 0));
+    const onClose = (): void => this.#onClose(server);
+    this.#ports.set(server, { port: address.port + (address.family === 'IPv6' ? IPV6_LISTENER : 0), onClose });
     // its connections may live on until then
-    server.once('close', this.#onClose.bind(this, server));
+    server.once('close', onClose);
     this.#publish();
   }
 
   clear(): void {
+    for (const [server, { onClose }] of this.#ports) server.off('close', onClose);
     this.#ports.clear();
     this.#publish();
   }
@@ -32,7 +34,7 @@ export class Listeners {
 
   #publish(): void {
     const { int, listeners } = this.#memory;
-    const ports = [...new Set(this.#ports.values())].slice(0, MAX_LISTENERS);
+    const ports = [...new Set([...this.#ports.values()].map(({ port }) => port))].slice(0, MAX_LISTENERS);
     listeners.set(ports);
     Atomics.store(int, DoorInt.LISTENERS, ports.length);
   }

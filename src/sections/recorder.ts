@@ -1,7 +1,8 @@
 import type { Span } from '@opentelemetry/api';
 import { now, toPerformanceTime } from '../clock.ts';
+import { warnOnce } from '../log.ts';
 import { ATTR_SECTION_DURATION, ATTR_SECTION_NAME, ATTR_SECTION_PHASE, EVENT_SECTION, type Phase } from '../semconv.ts';
-import type { SpanState, SpanTracker } from '../spans/tracker.ts';
+import { SpanState, type SpanTracker } from '../spans/tracker.ts';
 import type { Frame } from '../watchdog/judge.ts';
 import type { StallEvidence } from '../watchdog/verdict.ts';
 import { MAX_DEPTH } from './stamp-layout.ts';
@@ -110,21 +111,41 @@ export class SectionRecorder {
     const depth = this.#depth;
     // What runs within an expected block is expected as well.
     const isCovered = depth === MAX_DEPTH || (depth > 0 && this.#sections[depth - 1]!.expected !== undefined);
-    if (isCovered) return Reflect.apply(call, self, args);
-    this.#sections[depth] = section;
-    this.#owners[depth] = owner && ('root' in owner ? (owner as SpanState) : this.spans.stateOf(owner as Span));
-    this.#nested[depth] = 0;
-    this.#adopts[depth] = section.adopts === undefined ? 0 : 1;
-    if (section.slow) this.#listener.onSlowSectionStart();
-    this.#depth = depth + 1;
-    const start = startedAt ?? now();
-    this.#starts[depth] = start;
-    this.#stamps.enter(depth, section, this.#owners[depth], start);
+    if (isCovered || !this.#enter(depth, section, owner, startedAt)) return Reflect.apply(call, self, args);
     try {
       return Reflect.apply(call, self, args);
     } finally {
-      this.#exit(depth, now(), wrapper);
+      try {
+        this.#exit(depth, now(), wrapper);
+      } catch (error) {
+        this.#fail(depth, error);
+      }
     }
+  }
+
+  /** Whether the section has begun: what fails here must not fail the application's call. */
+  #enter(depth: number, section: Section, owner: Span | SpanState | undefined, startedAt: number | undefined): boolean {
+    try {
+      this.#sections[depth] = section;
+      this.#owners[depth] = owner && (owner instanceof SpanState ? owner : this.spans.stateOf(owner));
+      this.#nested[depth] = 0;
+      this.#adopts[depth] = section.adopts === undefined ? 0 : 1;
+      if (section.slow) this.#listener.onSlowSectionStart();
+      const start = startedAt ?? now();
+      this.#starts[depth] = start;
+      this.#stamps.enter(depth, section, this.#owners[depth], start);
+      // Last, since a sample may come at any moment, and takes what is below the depth for in progress.
+      this.#depth = depth + 1;
+      return true;
+    } catch (error) {
+      this.#fail(depth, error);
+      return false;
+    }
+  }
+
+  #fail(depth: number, error: unknown): void {
+    this.#depth = depth;
+    warnOnce('section', 'a section cannot be told', error);
   }
 
   /** A span has begun: the section in progress may have waited for it. */
@@ -183,6 +204,11 @@ export class SectionRecorder {
 
   /** The turn is over and was short: forgets what ran in it. */
   clear(): void {
+    // No section outlasts a turn. One may have been left open: by a stack overflow in the midst of ours.
+    if (this.#depth > 0) {
+      this.#depth = 0;
+      this.#stamps.close();
+    }
     if (this.#runs.length > 0) this.#runs.length = 0;
   }
 

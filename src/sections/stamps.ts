@@ -38,7 +38,7 @@ function numberOf(section: Section): number {
       sectionNames.length < MAX_SECTIONS
         ? sectionNames.push({ name, phase, system, ...(expected !== undefined && { expected }) }) - 1
         : 0;
-    sectionNumbers.set(key, number);
+    if (number !== 0) sectionNumbers.set(key, number);
   }
   section.number = number;
   return number;
@@ -111,6 +111,11 @@ export class StampWriter {
     this.#publish(depth);
   }
 
+  /** No section is in progress. */
+  close(): void {
+    this.#publish(0);
+  }
+
   /** What a sample found: the span that certainly ran, and the code. */
   sample(at: number, owner: SpanState | undefined, text: string): void {
     const span = owner ? spanOf(this.#numberOf(owner)) : 0;
@@ -148,16 +153,18 @@ export class StampWriter {
     }
     do lastSpan = (lastSpan + 1) & 0x7fffffff;
     while (spanOf(lastSpan) === 0);
+    // A sample may write a span of its own in between.
+    const number = lastSpan;
     const { traceId, spanId, traceFlags } = context;
     const spans = this.#spans;
-    const at = (lastSpan & (SPAN_SLOTS - 1)) * SPAN_WORDS;
+    const at = (number & (SPAN_SLOTS - 1)) * SPAN_WORDS;
     Atomics.store(spans, at, 0);
     for (let i = 0; i < 4; i++) spans[at + 1 + i] = hexWord(traceId, 8 * i);
     spans[at + 5] = hexWord(spanId, 0);
     spans[at + 6] = hexWord(spanId, 8);
     spans[at + 7] = traceFlags;
-    Atomics.store(spans, at, lastSpan);
-    owner.number = lastSpan;
-    return lastSpan;
+    Atomics.store(spans, at, number);
+    owner.number = number;
+    return number;
   }
 }

@@ -55,6 +55,10 @@ export class SpansInFlight {
     if (state.root === state) this.#roots--;
   }
 
+  clear(): void {
+    while (this.#first) this.delete(this.#first);
+  }
+
   /** From the oldest on. The visitor may end a span. */
   forEach(visit: (state: SpanState) => void): void {
     for (let state = this.#first; state; ) {

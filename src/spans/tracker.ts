@@ -1,4 +1,12 @@
-import { context, type Span, SpanKind, type SpanOptions, type TracerProvider, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  context,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
 import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
@@ -15,6 +23,8 @@ export interface BlockedTotals {
   /** The most other requests that stood still for one of its stretches, and what all of them lost. */
   victims: number;
   harmMs: number;
+  /** Attributes of its longest stretch that were written, each emptied: those that a longer one lacks must go. */
+  told: Attributes;
 }
 
 /** What is known of one span in this process. */
@@ -39,7 +49,7 @@ export class SpanState {
   /** What it lost to stalls that others caused; `undefined` where it never did. */
   stalled: StalledTotals | undefined;
   /** The span that it was started under, if that is one of this process. */
-  readonly parent: SpanState | undefined;
+  parent: SpanState | undefined;
 
   // Its place among the spans in flight
   inFlight = false;
@@ -48,7 +58,7 @@ export class SpanState {
 
   constructor(span: Span, parent: SpanState | undefined, startedAt: number, endIsSeen: boolean, scope?: string) {
     this.span = span;
-    this.parent = parent;
+    this.parent = living(parent);
     this.root = parent?.root ?? this;
     this.startedAt = startedAt;
     this.endIsSeen = endIsSeen;
@@ -76,6 +86,8 @@ export class SpanTracker {
   readonly inFlight: SpansInFlight = new SpansInFlight();
   readonly #listener: SpanListener;
   #isFollowing = true;
+  /** Somebody may have wrapped what we have, so that our wrappers stay in place when all is over. */
+  #isStopped = false;
   readonly #states: Stamps<SpanState> = createStamps();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
@@ -143,6 +155,8 @@ export class SpanTracker {
   }
 
   stop(): void {
+    this.#isStopped = true;
+    this.inFlight.clear();
     this.#lastStarted = undefined;
     for (const undo of this.#undos.splice(0)) undo();
   }
@@ -171,7 +185,7 @@ export class SpanTracker {
   }
 
   #started(tracer: object, span: Span, options: unknown, parentContext: unknown): void {
-    if (!this.#isFollowing) return;
+    if (!this.#isFollowing || this.#isStopped) return;
     try {
       // A span that records has a valid context, whose check is two regular expressions.
       if (this.#states.get(span) || !(span.isRecording() || trace.isSpanContextValid(span.spanContext()))) return;
@@ -179,6 +193,8 @@ export class SpanTracker {
       const parent = root ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
       const { instrumentationScope } = tracer as { instrumentationScope?: { name?: string } };
       const known = parent && this.#states.get(parent);
+      // Spans that have ended must not be kept by those under them, in a job that begins anew within itself for ever.
+      if (known) known.parent = living(known.parent);
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
       if (state.endIsSeen) this.inFlight.add(state);
@@ -209,7 +225,7 @@ export class SpanTracker {
 
   #ending(span: object): void {
     const state = this.#states.get(span);
-    if (!state || state.ended) return;
+    if (!state || state.ended || this.#isStopped) return;
     try {
       this.#listener.onSpanEnd(state);
     } catch (error) {
@@ -218,6 +234,13 @@ export class SpanTracker {
     state.ended = true;
     this.inFlight.delete(state);
   }
+}
+
+/** The nearest span upwards that has not ended. */
+function living(state: SpanState | undefined): SpanState | undefined {
+  let at = state;
+  while (at?.ended) at = at.parent;
+  return at;
 }
 
 /** The object of the prototype chain that has the method as its own. */

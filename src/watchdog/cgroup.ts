@@ -46,6 +46,10 @@ export class CgroupThrottling {
   throttledMs(): number {
     return parseThrottled(this.#file.read());
   }
+
+  close(): void {
+    this.#file?.close();
+  }
 }
 
 function find(): ProcFile {

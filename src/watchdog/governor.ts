@@ -41,6 +41,11 @@ export class Governor {
     return this.#totalMs;
   }
 
+  /** Whether we cost more than we may. */
+  get isThinning(): boolean {
+    return this.#step > 0;
+  }
+
   /** Something of ours took so long on the loop. */
   spent(ms: number, at: number): void {
     this.#totalMs += ms;

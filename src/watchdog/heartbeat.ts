@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import timers from 'node:timers';
 import { now } from '../clock.ts';
+import { warnOnce } from '../log.ts';
 import { Float, Int, type SharedState } from './layout.ts';
 import { type LongTurn, TurnMeter } from './turns.ts';
 
@@ -111,8 +112,13 @@ export class Heartbeat {
     this.#shared.float[Float.BEAT] = at;
     this.#shared.float[Float.SLEPT_UNTIL] = this.#turns.sleptUntil;
     if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
-    if (long) this.#listener.onLongTurn(long);
-    this.#wanted = this.#listener.onTurnEnd();
+    try {
+      if (long) this.#listener.onLongTurn(long);
+      this.#wanted = this.#listener.onTurnEnd();
+    } catch (error) {
+      // the beat must go on, and nothing may reach the application
+      warnOnce('turn', 'what a turn of the loop was spent on cannot be worked out', error);
+    }
     if (this.#goingQuiet) this.#goingQuiet = false;
     else if (!this.#timer) this.#arm();
     setImmediate(this.#beat).unref();

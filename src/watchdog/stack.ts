@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import type { Frame } from './judge.ts';
 
@@ -65,6 +66,14 @@ function toFrame(site: NodeJS.CallSite): Frame {
   };
 }
 
+function isOurPackage(folder: string): boolean {
+  try {
+    return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string }).name === 'loopblame';
+  } catch {
+    return false;
+  }
+}
+
 /** Takes stacks of the running code. */
 export class StackReader {
   readonly #sites: CallSites = callSitesOfOwnRealm();
@@ -72,9 +81,8 @@ export class StackReader {
 
   constructor() {
     const own = toPath(this.#sites(this.#sites)[0]?.getFileName() ?? '');
-    // In a bundled application our code lies in the application's own file, whose frames are the ones to show.
-    const main = process.argv[1];
-    this.#ownFolder = own && !(main && dirname(main) === dirname(own)) ? dirname(own) : undefined;
+    // In a bundled application our code lies in the application's own files, whose frames are the ones to show.
+    this.#ownFolder = own && isOurPackage(dirname(dirname(own))) ? dirname(own) : undefined;
   }
 
   /**

@@ -8,7 +8,7 @@ const fs = { closeSync, openSync, readdirSync, readlinkSync, readSync };
 
 /** One small file under /proc, kept open: a reading costs 1 to 9 µs. */
 export class ProcFile {
-  readonly #fd: number;
+  #fd: number;
   readonly #buffer: Buffer = Buffer.alloc(256);
 
   constructor(path: string) {
@@ -32,7 +32,10 @@ export class ProcFile {
   }
 
   close(): void {
-    if (this.#fd >= 0) fs.closeSync(this.#fd);
+    // A later read must not meet somebody else's descriptor of that number.
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) fs.closeSync(fd);
   }
 }
 

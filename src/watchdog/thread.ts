@@ -94,10 +94,15 @@ function postSample(at: number, stuckMs: number): void {
   const spacing = int[Int.SAMPLE_SPACING]!;
   if (!data.sampling || samplePending || spacing === 0) return;
   if (!session) {
+    // Each side first says what it does and then looks at the other: the exit handler waits, or no session is opened.
+    Atomics.store(int, Int.SESSION, 1);
+    if (Atomics.load(int, Int.EXIT) === 1) {
+      Atomics.store(int, Int.SESSION, 0);
+      return;
+    }
     const inspector = require('node:inspector') as typeof import('node:inspector');
     session = new inspector.Session();
     session.connectToMainThread();
-    Atomics.store(int, Int.SESSION, 1);
   }
   samplePending = true;
   nextSampleAt = at + spacing * sampleIntervalMs(stuckMs);

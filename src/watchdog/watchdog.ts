@@ -5,6 +5,7 @@ import { logInfo, warnOnce } from '../log.ts';
 import { mainGlobal } from '../main-global.ts';
 import type { ReporterData, ReporterMessage, ReporterTrouble } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
+import { isDebuggerListening, prepareDebuggerCheck } from './debugger.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
 import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
 import threadSource from './thread.ts?worker';
@@ -97,7 +98,6 @@ export class Watchdog {
   readonly #heartbeatFile: string;
   /** What the thread was told, for one that starts later. */
   readonly #told: ReporterMessage[] = [];
-  #isDebugged = (): boolean => false;
   #sampleName = '';
   #tickReading: Reading | undefined;
   #worker: Worker | undefined;
@@ -124,12 +124,7 @@ export class Watchdog {
   start(): void {
     if (this.#worker) return;
     this.sampleSpacing = 1;
-    void import('node:inspector').then(
-      (inspector) => {
-        this.#isDebugged = () => inspector.url() !== undefined;
-      },
-      () => {}, // a Node without it
-    );
+    prepareDebuggerCheck();
     Atomics.store(this.#shared.int, Int.EXIT, 0);
     Atomics.store(this.#shared.int, Int.EXITED, 0);
     this.heartbeat.start();
@@ -147,6 +142,8 @@ export class Watchdog {
     this.heartbeat.stop();
     process.off('exit', this.#onExit);
     Reflect.deleteProperty(mainGlobal, Symbol.for(this.#sampleName));
+    this.#sched.close();
+    this.#cgroup.close();
     const worker = this.#worker;
     this.#worker = undefined;
     if (!worker) return;
@@ -297,7 +294,7 @@ export class Watchdog {
   #sample = (): void => {
     // This runs in the middle of the application's code: nothing may reach it.
     try {
-      this.#shared.int[Int.DEBUGGED] = this.#isDebugged() ? 1 : 0;
+      this.#shared.int[Int.DEBUGGED] = isDebuggerListening() ? 1 : 0;
       this.#listener.onSample(this.#shared.float[Float.POSTED_AT]!, now(), this.#sample);
     } catch (error) {
       warnOnce('sample', 'a stack sample failed', error);
