@@ -15,9 +15,9 @@ const AT_THE_END = {
   OTEL_BSP_SCHEDULE_DELAY: '600000',
   OTEL_METRIC_EXPORT_INTERVAL: '600000',
   OTEL_METRIC_EXPORT_TIMEOUT: '5000',
-  // on a busy machine each sample takes long, and a warning would say so
-  LOOPBLAME_OVERHEAD_BUDGET: '1',
 };
+/** On a busy machine each sample takes long, and a warning would say so. */
+const ANY_COST = { LOOPBLAME_OVERHEAD_BUDGET: '1' };
 const INFO = { OTEL_LOG_LEVEL: 'info' };
 
 let receiver: Receiver;
@@ -67,7 +67,7 @@ function assertEnded(result: ProgramResult, code: number | null, signal: NodeJS.
 for (const node of nodes) {
   describe(`loopblame/register on ${node.name}`, { skip: node.skip }, () => {
     const run = (name: string, options: ProgramOptions = {}) =>
-      runProgram(name, { node: node.execPath, receiver, ...options });
+      runProgram(name, { node: node.execPath, receiver, ...options, env: { ...ANY_COST, ...options.env } });
 
     for (const register of ['import', 'require'] as const) {
       for (const program of ['serve.mjs', 'serve.cjs']) {
@@ -86,7 +86,12 @@ for (const node of nodes) {
 
     for (const signal of SIGNALS) {
       const stop = async (arg: string, env: NodeJS.ProcessEnv = AT_THE_END) => {
-        const program = startProgram('serve.mjs', { node: node.execPath, receiver, args: [arg], env });
+        const program = startProgram('serve.mjs', {
+          node: node.execPath,
+          receiver,
+          args: [arg],
+          env: { ...ANY_COST, ...env },
+        });
         await program.waitForOutput(/served/);
         program.kill(signal);
         return program.done;
@@ -185,7 +190,8 @@ for (const node of nodes) {
 }
 
 describe('loopblame/register', () => {
-  const run = (name: string, options: ProgramOptions = {}) => runProgram(name, { receiver, ...options });
+  const run = (name: string, options: ProgramOptions = {}) =>
+    runProgram(name, { receiver, ...options, env: { ...ANY_COST, ...options.env } });
 
   test('does nothing more when it is loaded twice', async () => {
     const nodeArgs = ['--require', './listeners.cjs', '--require', '../../dist/register.cjs'];
@@ -308,7 +314,11 @@ describe('loopblame/register', () => {
     /** How long it took from the last thing that the program did to the end of the process. */
     async function ending(url: string, env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
       const args = signal ? ['--stay'] : [];
-      const program = startProgram('serve.cjs', { receiver: { url }, args, env: { ...AT_THE_END, ...env } });
+      const program = startProgram('serve.cjs', {
+        receiver: { url },
+        args,
+        env: { ...ANY_COST, ...AT_THE_END, ...env },
+      });
       await program.waitForOutput(/served/);
       const start = performance.now();
       if (signal) program.kill(signal);
@@ -334,7 +344,7 @@ describe('loopblame/register', () => {
       const program = startProgram('serve.cjs', {
         receiver: { url: collectors['that never answers']() },
         args: ['--stay'],
-        env: { OTEL_EXPORTER_OTLP_TIMEOUT: '50000', OTEL_METRIC_EXPORT_INTERVAL: '60000' },
+        env: { ...ANY_COST, OTEL_EXPORTER_OTLP_TIMEOUT: '50000', OTEL_METRIC_EXPORT_INTERVAL: '60000' },
         timeoutMs: 20_000,
       });
       await program.waitForOutput(/served/);
@@ -360,7 +370,7 @@ describe('loopblame/register in an application of its own', () => {
       register: 'none',
       nodeArgs: ['--import', 'loopblame/register'],
       ...options,
-      env: { ...AT_THE_END, ...options.env },
+      env: { ...ANY_COST, ...AT_THE_END, ...options.env },
     });
 
   for (const how of ['--import', '--require']) {
@@ -415,7 +425,7 @@ describe('loopblame/register under the permission model', { skip: node24.skip },
       node: node24.execPath,
       receiver,
       nodeArgs: ['--permission', '--allow-fs-read=*', ...grants],
-      env: AT_THE_END,
+      env: { ...ANY_COST, ...AT_THE_END },
     });
   const NO_SAMPLES = 'loopblame: no stack samples: the permission model does not grant the inspector';
   const NO_THREAD = /^loopblame: the watchdog thread cannot start: .*--allow-worker/;
