@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Span } from './otlp.ts';
+import type { MetricPoint, Span } from './otlp.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 import { startReceiver } from './receiver.ts';
 
@@ -11,6 +11,7 @@ export interface Findings {
   truth: any[];
   stderr: string;
   spans: Span[];
+  metrics: MetricPoint[];
   /** The client spans that loopblame made. */
   ours: Span[];
   span(id: string): Span;
@@ -33,6 +34,7 @@ export async function findingsOf(name: string, options: ProgramOptions): Promise
       truth,
       stderr,
       spans,
+      metrics,
       ours,
       span(id) {
         const found = spans.find((span) => span.spanId === id);
