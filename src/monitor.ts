@@ -4,6 +4,7 @@ import { Evidence, type PendingEvidence } from './blame/evidence.ts';
 import { type DrawStall, drawEvent, drawSpan } from './blame/marks.ts';
 import { isLate, type Sample } from './blame/shares.ts';
 import { Stall } from './blame/stall.ts';
+import { writeTimeout } from './blame/timeouts.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
 import { now } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
@@ -177,6 +178,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     }
     noteProgress(state, this.#turn);
     writeStalled(state);
+    writeTimeout(state, at, this.#turn);
     // It leads to the span that it waited for, and from there on to all before: an ended span must not keep them.
     state.stalled = undefined;
     this.#metrics.countSpan(state.blocked !== undefined);
