@@ -4,7 +4,7 @@ import { now } from '../clock.ts';
 import { ConnectionEnds } from './ends.ts';
 import { DoorFloat, DoorInt, type DoorMemory, UNKNOWN } from './layout.ts';
 import { portsOf } from './listeners.ts';
-import { readingPauseMs } from './pace.ts';
+import { ReadingCredit, readingPauseMs, sparsePauseMs } from './pace.ts';
 import { type Family, listenOverflows, type RowHandler, readRows } from './rows.ts';
 import { type LastRead, UnreadConnections } from './unread.ts';
 
@@ -71,6 +71,7 @@ export class DoorReader {
   #nextListeners = 0;
   #nextReading = 0;
   #costMs = USUAL_COST_MS;
+  readonly #credit = new ReadingCredit();
   #nextOverflows = 0;
   #overflowsAtStart: number | undefined;
 
@@ -239,7 +240,12 @@ export class DoorReader {
     const at = now();
     // One that lost its CPU in between tells little about what the next one costs.
     this.#costMs = Math.min(reading.costMs, this.#costMs * COST_MAX_GROWTH);
-    this.#nextReading = at + readingPauseMs(this.#costMs, at - this.#stallSince, loop.isAsleep, this.#isOnlyCpu);
+    const hasCredit = this.#credit.spend(reading.costMs, at);
+    this.#nextReading =
+      at +
+      (hasCredit
+        ? readingPauseMs(this.#costMs, at - this.#stallSince, loop.isAsleep, this.#isOnlyCpu)
+        : sparsePauseMs(this.#costMs));
   }
 }
 

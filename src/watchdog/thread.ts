@@ -41,6 +41,9 @@ const RECHECK_MS = 2;
 /** A wake-up later than this was not the timer's: the thread starved, or the process was stopped. */
 const LATE_WAKE_MS = 10;
 const STUCK_LOOK_MS = 2;
+const PROMPT_MS = 20;
+const PROMPT_LOOK_MS = 4;
+const PENDING_LOOK_MS = 10;
 const SENDING_LOOK_MS = 5;
 /** A sample that the loop has not taken for so long waits for native code to return. */
 const UNANSWERED_MS = 50;
@@ -207,9 +210,14 @@ function look(at: number): number {
   let sleepMs = nextSampleAt - at;
   if (sleepMs <= 0) {
     postSample(at, at - busyAt);
-    sleepMs = STUCK_LOOK_MS;
+    sleepMs = samplePending ? pendingLookMs(at) : Math.max(STUCK_LOOK_MS, nextSampleAt - at);
   }
   return Math.min(sleepMs, reporter?.dueIn(ageMs) ?? sleepMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
+}
+
+/** A sample is answered at once, or when the native call has ended: each look in between costs a wake-up. */
+function pendingLookMs(at: number): number {
+  return at - float[Float.POSTED_AT]! < PROMPT_MS ? PROMPT_LOOK_MS : PENDING_LOOK_MS;
 }
 
 function rested(): void {

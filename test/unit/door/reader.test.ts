@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { now } from '../../../src/clock.ts';
 import { addressWords, connectionKey } from '../../../src/door/keys.ts';
 import { DoorFloat, DoorInt, type DoorMemory, doorMemory, IPV6_LISTENER, UNKNOWN } from '../../../src/door/layout.ts';
-import { readingPauseMs } from '../../../src/door/pace.ts';
+import { ReadingCredit, readingPauseMs } from '../../../src/door/pace.ts';
 import { DoorReader, type LateLoop } from '../../../src/door/reader.ts';
 import { findUnread } from '../../../src/door/unread.ts';
 
@@ -229,4 +229,19 @@ describe('the pause after a reading', () => {
     assert.equal(readingPauseMs(5, 0, true, false), 20);
     assert.equal(readingPauseMs(1, 5000, true, false), 20);
   });
+});
+
+test('many short stalls together spend a twentieth of the time as well', () => {
+  const credit = new ReadingCredit();
+  let at = 1000;
+  const spendAfter = (pauseMs: number): boolean => {
+    at += pauseMs;
+    return credit.spend(5, at);
+  };
+  // 5 ms of reading every 20 ms: a quarter of the time
+  let dense = 0;
+  while (spendAfter(20)) dense++;
+  assert.equal(dense, 24, 'a hundred milliseconds ahead');
+  assert.equal(spendAfter(100), false, 'what a twentieth gives is spent');
+  assert.equal(spendAfter(2000), true, 'and comes back');
 });
