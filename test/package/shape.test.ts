@@ -10,7 +10,7 @@ import { cleanEnv } from '../support/env.ts';
 import { nodes } from '../support/nodes.ts';
 import { pack } from '../support/pack.ts';
 
-const SIZE_BUDGET_BYTES = 600_000;
+const SIZE_BUDGET_BYTES = 700_000;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Outside of the repository: nothing of it can be found by looking upwards. */
