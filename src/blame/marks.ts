@@ -5,7 +5,7 @@ import * as semconv from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import { formatStack } from '../watchdog/stack.ts';
-import { ownFraction, type StallEvidence, spanCause } from '../watchdog/verdict.ts';
+import { ownFraction, type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
 import type { Share, StallShares } from './shares.ts';
 
 /** Puts a stall on the span that caused it. */
@@ -67,7 +67,8 @@ export function evidenceOfAll(stall: StallShares<SpanState>, length: number, aro
 /** The part of a share that its span may be accused of: without waiting for a CPU, and without a stop of the process. */
 export function ownShareMs(share: Share<SpanState>, stall: StallEvidence): number {
   const evidence = evidenceOf(share, stall);
-  return share.ms * ownFraction(evidence, spanCause(evidence));
+  // By the cause of all of it: what a starved or stopped share collected beside does not make the wait its own.
+  return share.ms * ownFraction(evidence, verdict(evidence));
 }
 
 /** Where in the code, in OpenTelemetry's names. */
