@@ -95,19 +95,21 @@ export class StampWriter {
   exit(depth: number, end: number): void {
     const stamp = this.#int[StampInt.OPEN + depth]!;
     const start = this.#float[StampFloat.START + depth]!;
-    let slot = (this.#finished - 1) & (RING_SLOTS - 1);
+    const last = (this.#finished - 1) & (RING_SLOTS - 1);
     // Runs of one section in a row are told as one, or a loop of short calls would leave nothing else in the ring.
-    if (this.#int[StampInt.RING + slot] === stamp && this.#finished > 0) {
-      this.#int[StampInt.RING_RUNS + slot]!++;
-      this.#float[StampFloat.RING_MS + slot]! += end - start;
+    if (this.#int[StampInt.RING + last] === stamp && this.#finished > 0) {
+      this.#int[StampInt.RING_RUNS + last]!++;
+      this.#float[StampFloat.RING_MS + last]! += end - start;
+      this.#float[StampFloat.RING_END + last] = end;
     } else {
-      slot = this.#finished & (RING_SLOTS - 1);
+      const slot = this.#finished & (RING_SLOTS - 1);
       this.#int[StampInt.RING + slot] = stamp;
       this.#int[StampInt.RING_RUNS + slot] = 1;
       this.#float[StampFloat.RING_MS + slot] = end - start;
+      this.#float[StampFloat.RING_END + slot] = end;
+      // last: from now on it is in sight
       this.#int[StampInt.FINISHED] = ++this.#finished;
     }
-    this.#float[StampFloat.RING_END + slot] = end;
     this.#publish(depth);
   }
 

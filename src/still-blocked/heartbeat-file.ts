@@ -19,9 +19,9 @@ export class HeartbeatFile {
     this.#onFailure = onFailure;
   }
 
-  /** Called at each look, whose times it does not change. */
-  beat(at: number, ageMs: number): void {
-    if (at < this.#dueAt) return;
+  /** Called at each look, whose times it does not change. Returns whether it was written now. */
+  beat(at: number, ageMs: number): boolean {
+    if (at < this.#dueAt) return false;
     this.#dueAt = at + EVERY_MS;
     try {
       const draft = `${this.#path}.${process.pid}`;
@@ -31,5 +31,6 @@ export class HeartbeatFile {
       if (!this.#hasFailed) this.#onFailure(error);
       this.#hasFailed = true;
     }
+    return true;
   }
 }

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { StampReader } from '../sections/stamp-reader.ts';
+import { StampReader, type Stamps } from '../sections/stamp-reader.ts';
 import type { SectionName } from '../sections/stamps.ts';
+import type { Cause } from '../semconv.ts';
 import { type StallEvidence, verdict } from '../watchdog/verdict.ts';
 import { Exporter, type LoadHttp } from './exporter.ts';
 import type { Observation } from './observation.ts';
@@ -117,18 +118,31 @@ export class Reporter {
 
   #observe(stuck: StuckLoop): Observation {
     const { evidence, since, isSampled, isDebugged, ...rest } = stuck;
+    const cause = verdict(evidence);
+    const stamps = this.#stamps.read();
     const sample = this.#stamps.sample();
     const isOfThisStall = sample !== undefined && sample.at >= since;
     return {
       ...rest,
       evidence,
-      cause: verdict(evidence),
-      stamps: this.#stamps.read(),
+      cause,
+      stamps,
       sectionName: (number) => this.#names[number],
       sample: isOfThisStall ? sample : undefined,
       isSampleCurrent: isOfThisStall && isSampled,
-      expected: since < this.#data.startsUntil ? 'startup' : isDebugged ? 'debugger' : undefined,
+      expected:
+        since < this.#data.startsUntil
+          ? 'startup'
+          : isDebugged && this.#isAPause(cause, stamps)
+            ? 'debugger'
+            : undefined,
     };
+  }
+
+  /** A debugger's pause looks like a wait in the midst of JavaScript. */
+  #isAPause(cause: Cause, { open }: Stamps): boolean {
+    const isWaiting = cause === 'native_wait' || cause === 'unknown';
+    return isWaiting && open.every(({ section }) => this.#names[section]?.phase === 'callback');
   }
 
   #origin() {

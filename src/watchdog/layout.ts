@@ -21,7 +21,7 @@ export const Int = {
   SAMPLES: 5,
   /** 1 if the stuck loop waited for another thread at the last look: for a call's, or for the garbage collector's. Thread. */
   WAITS_FOR_THREAD: 6,
-  /** 1 if the inspector was open at the last sample: a breakpoint may hold the loop. Loop. */
+  /** 1 if a debugger could be attached at the last sample: its pause may be what holds the loop. Loop. */
   DEBUGGED: 13,
   /** How many times as far apart as usual samples shall be; 0: none are taken. Loop. */
   SAMPLE_SPACING: 12,

@@ -27,7 +27,9 @@ export class StuckMeter {
   readonly #loopSched: ProcFile;
   readonly #cgroup: CgroupThrottling;
   #since = 0;
-  #stopped = 0;
+  /** For how long the process had been stopped in all: at the last look, and when the loop was last well. */
+  #stoppedAtLook = 0;
+  #stoppedBefore = 0;
   #base: Base | undefined;
 
   constructor(shared: SharedState, loopSched: ProcFile, cgroup: CgroupThrottling) {
@@ -41,9 +43,19 @@ export class StuckMeter {
     return this.#since;
   }
 
-  /** The loop is well now. */
+  /** The loop sleeps: what was before is of no account. */
   rest(): void {
-    this.#stopped = this.#shared.float[Float.STOPPED]!;
+    this.#stoppedBefore = this.#shared.float[Float.STOPPED]!;
+  }
+
+  /** It has ended a turn since the last look. A stop in between may have been after that, and then is none of its time. */
+  beat(): void {
+    this.#stoppedBefore = this.#stoppedAtLook;
+  }
+
+  /** A look is over. */
+  looked(): void {
+    this.#stoppedAtLook = this.#shared.float[Float.STOPPED]!;
   }
 
   /** It is found to be stuck, and has been since then. */
@@ -64,7 +76,7 @@ export class StuckMeter {
 
   /** Without the time that the whole process was stopped. */
   stuckMs(at: number): number {
-    return at - this.#since - (this.#shared.float[Float.STOPPED]! - this.#stopped);
+    return Math.max(0, at - this.#since - (this.#shared.float[Float.STOPPED]! - this.#stoppedBefore));
   }
 
   /** What is known by now of why. */

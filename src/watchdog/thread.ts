@@ -45,6 +45,10 @@ const PROMPT_MS = 20;
 const PROMPT_LOOK_MS = 4;
 const PENDING_LOOK_MS = 10;
 const SENDING_LOOK_MS = 5;
+/** What held this thread for so long may have held the loop: that gets a moment to go on before it is reported. */
+const HELD_MS = 50;
+const GRACE_MS = 100;
+const GRACE_LOOK_MS = 10;
 /** A sample that the loop has not taken for so long waits for native code to return. */
 const UNANSWERED_MS = 50;
 
@@ -69,8 +73,14 @@ let idleAt = 0;
 let busyAt = 0;
 /** For how long the loop has been stuck; 0 when it is not. */
 let ageMs = 0;
-let ownQueue = schedTimes(ownSched)?.queue ?? 0;
-let ownQueueAt = now();
+let own = schedTimes(ownSched) ?? { run: 0, queue: 0 };
+let ownAt = now();
+/** Until when the thread's own time is accounted for. */
+let accountedAt = ownAt;
+/** When the thread last found that it had been held for long. */
+let heldAt = 0;
+/** When the report that is due was first so; 0 where none is. */
+let dueAt = 0;
 
 const trouble = (told: ReporterTrouble): void => parentPort!.postMessage(told);
 const reporter = data.reporter && new Reporter(data.reporter, parentPort!, (module) => require(module));
@@ -136,17 +146,29 @@ function readBase(beat: number): void {
 function accountLateness(at: number, expectedAt: number): void {
   const late = at - expectedAt;
   const isLate = late > LATE_WAKE_MS;
-  if (!isLate && at - ownQueueAt < 1000) return;
+  if (late > HELD_MS) heldAt = at;
+  if (!isLate && at - ownAt < 1000) return;
   const times = schedTimes(ownSched);
   if (!times) return;
-  const { queue } = times;
   float[Float.OWN_RUN] = times.run;
-  const queued = queue - ownQueue;
+  const queued = times.queue - own.queue;
   const stopped = late - queued;
   if (isLate) float[Float.STARVED] = float[Float.STARVED]! + queued;
   if (isLate && stopped > LATE_WAKE_MS) float[Float.STOPPED] = float[Float.STOPPED]! + stopped;
-  ownQueue = queue;
-  ownQueueAt = at;
+  own = times;
+  ownAt = at;
+}
+
+/** The same of the time between two sleeps, in which it does little: a stop may find it awake, or waiting for a CPU. */
+function accountAwake(at: number): void {
+  const awakeMs = at - accountedAt;
+  accountedAt = at;
+  if (awakeMs > HELD_MS) heldAt = at;
+  if (awakeMs <= LATE_WAKE_MS) return;
+  const times = schedTimes(ownSched);
+  if (!times) return;
+  const stopped = awakeMs - (times.queue - own.queue) - (times.run - own.run);
+  if (stopped > LATE_WAKE_MS) float[Float.STOPPED] = float[Float.STOPPED]! + stopped;
 }
 
 /** For the door: what of a late loop says when those who wait can have come. */
@@ -169,6 +191,7 @@ function look(at: number): number {
     seenBeat = beat;
     activeAt = at;
     idleAt = busyAt = 0;
+    stuck.beat();
     rested();
     closeSession();
     door?.rest(at);
@@ -189,6 +212,7 @@ function look(at: number): number {
   if (sleepsIn(data.epollFds, call)) {
     idleAt = restedAt = at;
     busyAt = 0;
+    stuck.rest();
     rested();
     closeSession();
     door?.rest(at);
@@ -206,13 +230,13 @@ function look(at: number): number {
     nextSampleAt = idleAt > 0 ? Math.max(at + RECHECK_MS, idleAt + firstLookMs) : at;
   }
   ageMs = stuck.stuckMs(at);
-  report(at);
+  const reportInMs = report(at);
   let sleepMs = nextSampleAt - at;
   if (sleepMs <= 0) {
     postSample(at, at - busyAt);
     sleepMs = samplePending ? pendingLookMs(at) : Math.max(STUCK_LOOK_MS, nextSampleAt - at);
   }
-  return Math.min(sleepMs, reporter?.dueIn(ageMs) ?? sleepMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
+  return Math.min(sleepMs, reportInMs, door?.late(at, lateLoop(at, call)) ?? sleepMs);
 }
 
 /** A sample is answered at once, or when the native call has ended: each look in between costs a wake-up. */
@@ -221,13 +245,17 @@ function pendingLookMs(at: number): number {
 }
 
 function rested(): void {
-  ageMs = 0;
-  stuck.rest();
+  ageMs = dueAt = 0;
   reporter?.reset();
 }
 
-function report(at: number): void {
-  if (!reporter?.isDue(ageMs)) return;
+/** Reports what is due, and returns in how many milliseconds there is more to report. */
+function report(at: number): number {
+  if (!reporter) return Number.POSITIVE_INFINITY;
+  if (!reporter.isDue(ageMs)) return reporter.dueIn(ageMs);
+  if (dueAt === 0) dueAt = at;
+  if (at - heldAt < GRACE_MS && at - dueAt < GRACE_MS) return GRACE_LOOK_MS;
+  dueAt = 0;
   reporter.report({
     at,
     stuckMs: ageMs,
@@ -238,6 +266,9 @@ function report(at: number): void {
     unread: countAtDoor(DoorInt.UNREAD),
     acceptQueue: countAtDoor(DoorInt.ACCEPT_QUEUE),
   });
+  // A pipe that nobody reads, or a slow disk, may have held this thread alone.
+  accountedAt = now();
+  return reporter.dueIn(ageMs);
 }
 
 /** `undefined` where it has not been counted in this stall. */
@@ -259,6 +290,7 @@ function sleepMsWhileSending(sleepMs: number): number {
 function run(): void {
   for (;;) {
     const at = now();
+    accountAwake(at);
     float[Float.LAST_LOOK] = at;
     if (Atomics.load(int, Int.EXIT) === 1) {
       samplePending = false;
@@ -268,16 +300,20 @@ function run(): void {
       return;
     }
     const nextMs = look(at);
-    if (seenBeat > 0) heartbeatFile?.beat(at, ageMs);
+    stuck.looked();
+    if (seenBeat > 0 && heartbeatFile?.beat(at, ageMs)) accountedAt = now();
     const isSending = reporter !== undefined && reporter.exporter.pending > 0;
     const sleepMs = isSending ? sleepMsWhileSending(nextMs) : nextMs;
-    const expectedAt = now() + sleepMs;
+    const beforeSleep = now();
+    accountAwake(beforeSleep);
+    const expectedAt = beforeSleep + sleepMs;
     float[Float.NEXT_LOOK] = expectedAt;
     Atomics.wait(int, Int.WAKE, 0, sleepMs);
     // Work begins on a loop that was idle until now.
     if (Atomics.exchange(int, Int.WAKE, 0) === 1) activeAt = idleAt = now();
     Atomics.store(int, Int.PARKED, 0);
-    accountLateness(now(), expectedAt);
+    accountedAt = now();
+    accountLateness(accountedAt, expectedAt);
     if (session || isSending) {
       setImmediate(run);
       return;

@@ -37,8 +37,8 @@ export interface ProgramResult {
 
 export interface Program {
   pid: number;
-  /** Resolves with the match as soon as stdout has it: a port, or that a block is about to start. */
-  waitForOutput(pattern: RegExp): Promise<RegExpMatchArray>;
+  /** Resolves with the match as soon as stdout (or stderr) has it: a port, or that a block is about to start. */
+  waitForOutput(pattern: RegExp, stream?: 'stdout' | 'stderr'): Promise<RegExpMatchArray>;
   kill(signal?: NodeJS.Signals): void;
   done: Promise<ProgramResult>;
 }
@@ -78,7 +78,7 @@ export function startProgram(name: string, options: ProgramOptions = {}): Progra
 
   return {
     pid: child.pid ?? 0,
-    waitForOutput: (pattern) => waitForOutput(child, output, name, pattern),
+    waitForOutput: (pattern, stream = 'stdout') => waitForOutput(child, output, name, pattern, stream),
     kill: (signal = 'SIGTERM') => child.kill(signal),
     done,
   };
@@ -119,13 +119,19 @@ function killAfter(child: ChildProcess, afterMs: number, signal: NodeJS.Signals)
   });
 }
 
-function waitForOutput(child: ChildProcess, output: { stdout: string; stderr: string }, name: string, pattern: RegExp) {
+function waitForOutput(
+  child: ChildProcess,
+  output: { stdout: string; stderr: string },
+  name: string,
+  pattern: RegExp,
+  stream: 'stdout' | 'stderr',
+) {
   return new Promise<RegExpMatchArray>((resolve, reject) => {
     const look = () => {
-      const match = output.stdout.match(pattern);
+      const match = output[stream].match(pattern);
       if (match) resolve(match);
     };
-    child.stdout?.on('data', look);
+    child[stream]?.on('data', look);
     child.on('close', () => {
       look();
       reject(new Error(`${name} ended without printing ${pattern}\n${output.stdout}${output.stderr}`));

@@ -162,6 +162,24 @@ test('a sample is read as it was written, its text cut at the end of the memory'
   assert.ok(cut.stack.length > 1000 && /^ä+$/.test(cut.stack), 'whole characters only');
 });
 
+test('a sample in the midst of writing a span leaves both as they are', () => {
+  const { writer, reader } = pair();
+  const [interrupted, other] = [span(), span()];
+  const { traceId, spanId, traceFlags } = interrupted.ids;
+  let interrupts = 0;
+  const interrupting = {
+    charCodeAt(i: number) {
+      if (i === 20 && interrupts++ === 0) writer.sample(5, other.state, '');
+      return traceId.charCodeAt(i);
+    },
+  };
+  interrupted.state.span.spanContext = () => ({ traceId: interrupting as unknown as string, spanId, traceFlags });
+  writer.enter(0, section('interrupted'), interrupted.state, 0);
+  assert.equal(interrupts, 1);
+  assert.deepEqual(reader.read().open[0]!.span, interrupted.ids);
+  assert.deepEqual(reader.sample()?.span, other.ids);
+});
+
 test('a reader beside a thread that stamps without pause never mixes two moments', { timeout: 60_000 }, async () => {
   const stop = new SharedArrayBuffer(4);
   const { outputFiles } = buildSync({
