@@ -2,6 +2,7 @@ const DENSE_FOR_MS = 1000;
 const MIN_PAUSE_MS = 20;
 const DENSE_PAUSE = 4;
 const SPARSE_PAUSE = 19;
+const MAX_GROWTH = 1.5;
 /** Over all stalls together, a twentieth too: so much may be spent ahead of it, for stalls that are rare. */
 const CREDIT_MS = 100;
 const CREDIT_PER_MS = 0.05;
@@ -41,4 +42,9 @@ export function readingPauseMs(costMs: number, stalledMs: number, isAsleep: bool
   if (isOnlyCpu) return sparse;
   if (isAsleep) return stalledMs < DENSE_FOR_MS ? dense : sparse;
   return Math.min(sparse, Math.max(dense, stalledMs * PART_OF_STALL));
+}
+
+/** What a reading costs, by the last one: if that lost its CPU in between, it tells little about the next. */
+export function steadyCost(knownMs: number, measuredMs: number): number {
+  return Math.min(measuredMs, knownMs * MAX_GROWTH);
 }

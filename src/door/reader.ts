@@ -4,7 +4,7 @@ import { now } from '../clock.ts';
 import { ConnectionEnds } from './ends.ts';
 import { DoorFloat, DoorInt, type DoorMemory, UNKNOWN } from './layout.ts';
 import { portsOf } from './listeners.ts';
-import { ReadingCredit, readingPauseMs, sparsePauseMs } from './pace.ts';
+import { ReadingCredit, readingPauseMs, sparsePauseMs, steadyCost } from './pace.ts';
 import { type Family, listenOverflows, type RowHandler, readRows } from './rows.ts';
 import { type LastRead, UnreadConnections } from './unread.ts';
 
@@ -14,7 +14,6 @@ const FORGET_MS = 2000;
 const LISTENERS_EVERY_MS = 10;
 const LISTENERS_LATER_EVERY_MS = 50;
 const USUAL_COST_MS = 4;
-const COST_MAX_GROWTH = 1.5;
 const LISTENERS_DENSE_FOR_MS = 1000;
 const OVERFLOWS_EVERY_MS = 100;
 /** A reading is done in steps, so that samples can be taken in between. */
@@ -238,9 +237,8 @@ export class DoorReader {
     if (unread > int[DoorInt.UNREAD]!) int[DoorInt.UNREAD] = unread;
     int[DoorInt.READINGS] = int[DoorInt.READINGS]! + 1;
     const at = now();
-    // One that lost its CPU in between tells little about what the next one costs.
-    this.#costMs = Math.min(reading.costMs, this.#costMs * COST_MAX_GROWTH);
-    const hasCredit = this.#credit.spend(reading.costMs, at);
+    this.#costMs = steadyCost(this.#costMs, reading.costMs);
+    const hasCredit = this.#credit.spend(this.#costMs, at);
     this.#nextReading =
       at +
       (hasCredit

@@ -7,7 +7,7 @@ import { now } from '../../../src/clock.ts';
 import { Door } from '../../../src/door/door.ts';
 import { ConnectionEnds } from '../../../src/door/ends.ts';
 import { addressWords, connectionKey } from '../../../src/door/keys.ts';
-import { DoorFloat, DoorInt, type DoorMemory, doorMemory, UNKNOWN } from '../../../src/door/layout.ts';
+import { DoorFloat, DoorInt, type DoorMemory, doorMemory, END_PAIRS, UNKNOWN } from '../../../src/door/layout.ts';
 import { UnreadConnections } from '../../../src/door/unread.ts';
 import { SpanState } from '../../../src/spans/tracker.ts';
 
@@ -133,13 +133,20 @@ describe('the span that is told', () => {
   });
 
   test('is none while the door is closed, and none after it', () => {
-    const peer = new Peer();
-    seeUnread(2000, [peer]);
+    const [early, late] = [new Peer(), new Peer(40_001)];
+    seeUnread(2000, [early, late]);
     memory.int[DoorInt.OPEN] = 0;
-    assert.equal(request(peer), undefined);
+    assert.equal(request(early), undefined);
     openDoor();
     memory.float[DoorFloat.LAST_LATE] = now() - 2600;
-    assert.equal(request(peer), undefined, 'the thread has not looked for long');
+    assert.equal(request(late), undefined, 'the thread has not looked for long');
+  });
+
+  test('may have come since the loop slept last', () => {
+    const peer = new Peer();
+    seeUnread(2000, [peer]);
+    loop.sleptUntil = now() - 2012;
+    assertWaited(request(peer), 2000, 12);
   });
 
   test('is none after the door has stopped', () => {
@@ -147,6 +154,8 @@ describe('the span that is told', () => {
     seeUnread(2000, [peer]);
     door.stop();
     assert.equal(request(peer), undefined);
+    door.start();
+    assert.equal(request(peer), undefined, 'what an earlier thread has left is not used');
   });
 });
 
@@ -195,6 +204,35 @@ describe('a connection that is kept alive', () => {
     assertWaited(request(peer), 2);
   });
 
+  test('may have sent such a rest before the door opened, or in an earlier turn', () => {
+    const peer = new Peer();
+    memory.int[DoorInt.OPEN] = 0;
+    request(peer);
+    finish(peer, false);
+    openDoor();
+    hold(5);
+    seeUnread(2, [peer]);
+    loop.beat++;
+    request(new Peer(40_001));
+    hold(30);
+    assert.equal(request(peer), undefined);
+    // that it has been read now is known though its response is not seen
+    hold(5);
+    seeUnread(2, [peer]);
+    assertWaited(request(peer), 2);
+  });
+
+  test('is known for itself, however many others were read since', () => {
+    const peer = new Peer();
+    request(peer);
+    hold(5);
+    seeUnread(2, [peer]);
+    const key = connectionKey(addressWords('127.0.0.1')!, peer.remotePort, peer.localPort);
+    const ends = new ConnectionEnds(memory);
+    for (let i = 1; i <= 4; i++) ends.set(key + i * END_PAIRS, now());
+    assertWaited(request(peer), 2);
+  });
+
   test('over TLS shakes hands first: that is no wait of its first request', () => {
     const peer = new Peer();
     peer.encrypted = true;
@@ -218,6 +256,30 @@ describe('requests in one read', () => {
     assertWaited(told, 1500, 530);
     start(peer);
     assertWaited(spanTold(), 1500, 530);
+  });
+
+  test('are counted from the read before on', () => {
+    const peer = new Peer();
+    request(peer);
+    finish(peer);
+    hold(5);
+    seeUnread(2, [peer], { bytes: 2 * REQUEST_BYTES });
+    start(peer.read(2 * REQUEST_BYTES));
+    assertWaited(spanTold(), 2);
+    start(peer);
+    assertWaited(spanTold(), 2);
+  });
+
+  test('are not told over TLS, which hides where one ends', () => {
+    const peer = new Peer();
+    peer.encrypted = true;
+    request(peer);
+    hold(5);
+    seeUnread(2, [peer], { bytes: 2 * REQUEST_BYTES });
+    start(peer.read(2 * REQUEST_BYTES));
+    assertWaited(spanTold(), 2);
+    start(peer);
+    assert.equal(spanTold(), undefined);
   });
 
   test('are not told where more was read than was seen', () => {

@@ -27,6 +27,7 @@ describe('an address in words', () => {
     assert.deepEqual(addressWords('::'), [0, 0, 0, 0]);
     assert.deepEqual(addressWords('::1'), [0, 0, 0, 0x01000000]);
     assert.deepEqual(addressWords('fe80::1%eth0'), addressWords('fe80:0:0:0:0:0:0:1'));
+    assert.deepEqual(addressWords('fe80::%eth0'), addressWords('fe80:0:0:0:0:0:0:0'));
     const byte = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 255 }));
     fc.assert(
       fc.property(
@@ -62,6 +63,7 @@ describe('an address in words', () => {
       '1:2:3:4:5:6:7:8:9',
       '::g',
       '1::2.3',
+      '1::2:3:4:5:6:7:8:9',
     ]) {
       assert.equal(addressWords(text), undefined, text);
     }

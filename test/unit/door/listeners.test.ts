@@ -34,6 +34,7 @@ test('ports by family, each once, as long as somebody listens', { skip: noIPv6 }
   const six = await listen({ host: '::1', port: 0 });
   const both = await listen({ port: 0 });
   for (const { server } of [four, again, six, both, four]) listeners.add(server);
+  assert.equal(memory.int[DoorInt.LISTENERS], 3);
   assert.deepEqual(portsOf(memory, 4), new Set([four.port]));
   assert.deepEqual(portsOf(memory, 6), new Set([six.port, both.port]), 'of both families: its table is that of IPv6');
 

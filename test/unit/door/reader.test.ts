@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { now } from '../../../src/clock.ts';
 import { addressWords, connectionKey } from '../../../src/door/keys.ts';
 import { DoorFloat, DoorInt, type DoorMemory, doorMemory, IPV6_LISTENER, UNKNOWN } from '../../../src/door/layout.ts';
-import { ReadingCredit, readingPauseMs } from '../../../src/door/pace.ts';
+import { ReadingCredit, readingPauseMs, steadyCost } from '../../../src/door/pace.ts';
 import { DoorReader, type LateLoop } from '../../../src/door/reader.ts';
 import { findUnread } from '../../../src/door/unread.ts';
 
@@ -95,6 +95,14 @@ describe('a look at the door', () => {
     const { seenFrom, seenBy } = findUnread(memory, keyOf(40_000))!;
     assert.ok(before <= seenFrom && seenFrom <= seenBy && seenBy <= now());
     assert.equal(findUnread(memory, keyOf(40_001)), undefined);
+  });
+
+  test('is short between two whole readings', () => {
+    const at = now();
+    lookUntilRead();
+    const first = memory.int[DoorInt.READINGS];
+    assert.ok(look({}, at) > 0);
+    assert.equal(memory.int[DoorInt.READINGS], first);
   });
 
   test('keeps the most of a stall, and begins anew with the next', () => {
@@ -223,6 +231,12 @@ describe('the pause after a reading', () => {
   test('is long at once on the only CPU', () => {
     assert.equal(readingPauseMs(10, 0, true, true), 190);
     assert.equal(readingPauseMs(10, 0, false, true), 190);
+  });
+
+  test('is by what a reading costs where nothing comes in between', () => {
+    assert.equal(steadyCost(4, 3), 3);
+    assert.equal(steadyCost(4, 100), 6, 'one that lost its CPU');
+    assert.equal(steadyCost(steadyCost(4, 9), 9), 9);
   });
 
   test('is 20 ms at least', () => {
