@@ -1,10 +1,18 @@
-import { context, type Span, trace } from '@opentelemetry/api';
+import { type Context, context, type Span, trace } from '@opentelemetry/api';
 
 /** OpenTelemetry's own key of a context in which nothing is traced: exporters run in it. */
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
+// Contexts never change, and several sections in a row are of one.
+let lastContext: Context | undefined;
+let lastSpan: Span | undefined;
+
 /** The active span, whoever made it; none in an exporter, whose context may still hold some request's span. */
 export function activeSpan(): Span | undefined {
   const active = context.active();
-  return active.getValue(SUPPRESS_TRACING) === true ? undefined : trace.getSpan(active);
+  if (active !== lastContext) {
+    lastContext = active;
+    lastSpan = active.getValue(SUPPRESS_TRACING) === true ? undefined : trace.getSpan(active);
+  }
+  return lastSpan;
 }

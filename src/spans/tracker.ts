@@ -10,10 +10,11 @@ import {
 import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
-import { createStamps, type Stamps } from '../stamps.ts';
+import type { Stamps } from '../stamps.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { activeSpan } from './active.ts';
 import { SpansInFlight } from './in-flight.ts';
+import { createSpanStamps } from './stamps.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {
@@ -88,10 +89,13 @@ export class SpanTracker {
   #isFollowing = true;
   /** Somebody may have wrapped what we have, so that our wrappers stay in place when all is over. */
   #isStopped = false;
-  readonly #states: Stamps<SpanState> = createStamps();
+  readonly #states: Stamps<SpanState> = createSpanStamps();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
-  #lastStarted: { state: SpanState; parent: Span | undefined } | undefined;
+  #lastStarted: SpanState | undefined;
+  #parentOfLast: Span | undefined;
+  /** The class of the last span whose `end` was found hooked: spans are of one class, as a rule. */
+  #hookedClass: unknown;
 
   constructor(listener: SpanListener) {
     this.#listener = listener;
@@ -140,8 +144,8 @@ export class SpanTracker {
    */
   startedJustNow(scope: string): Span | undefined {
     const last = this.#lastStarted;
-    if (last?.state.scope !== scope || last.state.ended || last.parent !== activeSpan()) return undefined;
-    return last.state.span;
+    if (last?.scope !== scope || last.ended || this.#parentOfLast !== activeSpan()) return undefined;
+    return last.span;
   }
 
   /** Makes spans of our own that are no part of what is watched. */
@@ -157,7 +161,7 @@ export class SpanTracker {
   stop(): void {
     this.#isStopped = true;
     this.inFlight.clear();
-    this.#lastStarted = undefined;
+    this.#lastStarted = this.#parentOfLast = this.#hookedClass = undefined;
     for (const undo of this.#undos.splice(0)) undo();
   }
 
@@ -198,7 +202,8 @@ export class SpanTracker {
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
       this.#states.set(span, state);
       if (state.endIsSeen) this.inFlight.add(state);
-      this.#lastStarted = { state, parent };
+      this.#lastStarted = state;
+      this.#parentOfLast = parent;
       this.#listener.onSpanStart(state, kind ?? SpanKind.INTERNAL);
     } catch (error) {
       warnOnce('span', 'a span cannot be followed', error);
@@ -207,9 +212,14 @@ export class SpanTracker {
 
   /** Hooks the `end` of the span's class, once a class. */
   #hookEnd(span: Span): boolean {
+    const spanClass: unknown = Object.getPrototypeOf(span);
+    if (spanClass === this.#hookedClass) return true;
     const prototype = ownerOf(span, 'end');
     if (!prototype) return false;
-    if (this.#hooked.has(prototype)) return true;
+    if (this.#hooked.has(prototype)) {
+      this.#hookedClass = spanClass;
+      return true;
+    }
     const ending = (ended: object): void => this.#ending(ended);
     const undo = replaceMethod(prototype, 'end', (end) => {
       return function (this: object, ...args: unknown[]) {

@@ -150,6 +150,8 @@ function patchParsing(connections: object, tools: ClientTools, queries: QueryOwn
  */
 function patchPool(pools: object, queries: QueryOwners): (Undo | undefined)[] {
   const waiting = createStamps<{ readonly caller: Span | undefined }>();
+  // Where clients are never short, nothing is looked up.
+  let hasWaited = false;
   return [
     replaceMethod(pools, 'query', (query) =>
       disguised(query, (self, args) => {
@@ -157,13 +159,16 @@ function patchPool(pools: object, queries: QueryOwners): (Undo | undefined)[] {
         const length = queue?.length ?? 0;
         const result = Reflect.apply(query, self, args);
         const last = queue?.at(-1);
-        if (last && queue && queue.length > length) waiting.set(last, { caller: activeSpan() });
+        if (last && queue && queue.length > length) {
+          hasWaited = true;
+          waiting.set(last, { caller: activeSpan() });
+        }
         return result;
       }),
     ),
     replaceMethod(pools, '_acquireClient', (acquire) =>
       disguised(acquire, (self, args) => {
-        const waited = waiting.get(args[1] as object);
+        const waited = hasWaited ? waiting.get(args[1] as object) : undefined;
         if (!waited) return Reflect.apply(acquire, self, args);
         return queries.whileWaitedFor(waited.caller, () => Reflect.apply(acquire, self, args));
       }),
