@@ -2,17 +2,24 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import type { ResolvedConfig } from '../config.ts';
 import { warnOnce } from '../log.ts';
+import { isGranted } from '../permission.ts';
 import { VERSION } from '../version.ts';
 import type { ReporterData } from './reporter.ts';
 import { ownResource } from './resource.ts';
-import { exportSettings } from './settings.ts';
+import { type ExportSettings, exportSettings } from './settings.ts';
+
+function granted(settings: ExportSettings): ExportSettings {
+  if (isGranted('net')) return settings;
+  const problem = 'a loop that is still blocked is not reported: the permission model does not grant the network';
+  return { ...settings, logs: undefined, metrics: undefined, problems: [problem] };
+}
 
 /** What the thread needs to speak for the loop; `undefined` where it is to be silent. */
 export function reporterData(config: ResolvedConfig, stamps: SharedArrayBuffer): ReporterData | undefined {
   const { stillBlockedAfterMs, stderr, startupGraceMs } = config;
   if (stillBlockedAfterMs === 0) return undefined;
   const { env } = process;
-  const exports = exportSettings(env);
+  const exports = granted(exportSettings(env));
   for (const problem of exports.problems) warnOnce(problem, problem);
   return {
     stamps,

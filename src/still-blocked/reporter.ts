@@ -63,7 +63,7 @@ export class Reporter {
   readonly #names: SectionName[] = [];
   #resource: Attributes;
   #hasMetrics = false;
-  readonly #said = new Set<string>();
+  #hasFailed = false;
   #reportAtMs: number;
   #lagAtMs: number;
 
@@ -169,12 +169,10 @@ export class Reporter {
 
   /** Said once: a collector that is away is no news at each report. */
   #onFailure(error: Error, url: string): void {
-    const code = (error as NodeJS.ErrnoException).code;
-    const isDenied = code === 'ERR_ACCESS_DENIED';
-    const kind = isDenied ? 'still-blocked-denied' : 'still-blocked-lost';
-    if (this.#said.has(kind)) return;
-    this.#said.add(kind);
-    const message = `that the loop was blocked could not be reported to ${url} while it was: ${code ?? error.message}`;
-    this.#port.postMessage({ level: isDenied ? 'warn' : 'info', kind, message } satisfies ReporterTrouble);
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const reason = (error as NodeJS.ErrnoException).code ?? error.message;
+    const message = `that the loop was blocked could not be reported to ${url} while it was: ${reason}`;
+    this.#port.postMessage({ level: 'info', kind: 'still-blocked', message } satisfies ReporterTrouble);
   }
 }

@@ -3,6 +3,7 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { logInfo, warnOnce } from '../log.ts';
 import { mainGlobal } from '../main-global.ts';
+import { isGranted } from '../permission.ts';
 import type { ReporterData, ReporterMessage, ReporterTrouble } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { isDebuggerListening, prepareDebuggerCheck } from './debugger.ts';
@@ -75,11 +76,11 @@ export interface ThreadHeld {
   readonly starved: number;
 }
 
-/** `process.permission` of Node's permission model, which @types/node 20 knows only partly. */
-function mayUseInspector(): boolean {
-  const permission = (process as { permission?: { has(scope: string): boolean } }).permission;
-  // connectToMainThread() aborts the process without this grant, which can't be caught.
-  return !permission || permission.has('inspector');
+/** The path of the heartbeat file, if it may be written. */
+function writable(path: string): string {
+  if (path === '' || isGranted('fs.write', path)) return path;
+  warnOnce('heartbeat-file', `no heartbeat file: the permission model does not grant writing ${path}`);
+  return '';
 }
 
 /** The loop's side of the watchdog: heartbeat, thread, readings, exit handshake. */
@@ -108,7 +109,7 @@ export class Watchdog {
     this.#sampling = options.sampling && isMainThread;
     this.#door = options.door;
     this.#reporter = options.reporter;
-    this.#heartbeatFile = (options.heartbeatFile ?? '').replaceAll('{pid}', `${process.pid}`);
+    this.#heartbeatFile = writable((options.heartbeatFile ?? '').replaceAll('{pid}', `${process.pid}`));
     const syscall = new ProcFile(taskFile(this.#tid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
@@ -256,7 +257,8 @@ export class Watchdog {
       thresholdMs: this.#thresholdMs,
       tid: this.#tid,
       epollFds: this.#epollFds,
-      sampling: this.#sampling && mayUseInspector(),
+      // connectToMainThread() aborts the process without this grant, which can't be caught.
+      sampling: this.#sampling && isGranted('inspector'),
       sampleExpression: `globalThis[Symbol.for('${this.#sampleName}')]()`,
       door: this.#door,
       reporter: this.#reporter,

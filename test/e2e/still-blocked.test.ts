@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,11 +23,12 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 async function until<T>(get: () => T, isReached: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = get();
-    if (isReached(value)) return value;
+  let value = get();
+  for (const end = performance.now() + 30_000; !isReached(value); value = get()) {
+    assert.ok(performance.now() < end, `it is ${value} after 30 s`);
     await sleep(10);
   }
+  return value;
 }
 /** NaN while there is none. */
 const read = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : Number.NaN);
@@ -54,11 +55,13 @@ async function stuck(
   kind: 'native' | 'busy' | 'hang',
   receiver: { url: string } | undefined,
   over: NodeJS.ProcessEnv = {},
+  nodeArgs: string[] = [],
 ): Promise<Block> {
   const file = newFile();
   if (kind === 'native') execFileSync('mkfifo', [file]);
   const program = startProgram('still-blocked.mjs', {
     node: node.execPath,
+    nodeArgs,
     args: [kind, file],
     env: env(over),
     ...(receiver && { receiver }),
@@ -73,6 +76,29 @@ const atLeast = <T>(count: number, items: T[]): T[] | undefined => (items.length
 const durationMs = (record: LogRecord): number => Number(record.attributes['event_loop.stall.duration']) * 1e3;
 const lags = (receiver: Receiver): NumberPoint[] =>
   receiver.metrics.filter((point): point is NumberPoint => point.name === 'event_loop.lag' && point.type === 'gauge');
+
+const notLinux = process.platform === 'linux' ? false : 'wake-ups are counted by /proc';
+
+/** How often threads of a process that has nothing to do went to sleep in three seconds. */
+async function wakeUps(node: TestNode, over: NodeJS.ProcessEnv): Promise<number> {
+  const program = startProgram('still-blocked.mjs', { node: node.execPath, args: ['idle', '6000'], env: over });
+  await program.waitForOutput(/ready/);
+  await sleep(2000);
+  const before = switchesOf(program.pid);
+  await sleep(3000);
+  const count = switchesOf(program.pid) - before;
+  assert.equal((await program.done).code, 0);
+  return count;
+}
+
+function switchesOf(pid: number): number {
+  let sum = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
+    sum += Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]);
+  }
+  return sum;
+}
 
 /** Each at twice the time of the one before, and never longer than the block had lasted. */
 function assertDoubling(reports: readonly LogRecord[], startedAt: number): void {
@@ -108,7 +134,7 @@ for (const node of nodes) {
           assert.equal(record.attributes['event_loop.blocked.section'], 'fs.readFileSync');
           assert.equal(record.attributes['code.function.name'], undefined, 'no interrupt, no stack');
           const [last] = record.attributes['event_loop.sections.before'] as string[];
-          assert.match(last!, /^fs\.writeFileSync, [\d.]+ ms, [\d.]+ s ago$/);
+          assert.match(last!, /^fs\.readdirSync, [\d.]+ ms, [\d.]+ s ago$/);
           assert.equal(record.attributes['thread.name'], 'main');
           assert.match(String(record.body), /^The event loop has been blocked for [\d.]+ s by fs\.readFileSync \(/);
         }
@@ -224,6 +250,29 @@ for (const node of nodes) {
       assert.equal(existsSync(file), false);
     });
 
+    test('is reported under --permission too; what is not granted is said once', async () => {
+      receiver.logs.length = 0;
+      const flag = node.name === 'Node 20' ? '--experimental-permission' : '--permission';
+      const { program, truth, release } = await stuck(node, 'busy', receiver, { LOOPBLAME_HEARTBEAT_FILE: newFile() }, [
+        flag,
+        '--allow-worker',
+        '--allow-fs-read=*',
+        '--no-warnings',
+      ]);
+      const reports = await receiver.waitFor(() => atLeast(REPORTS, reportsOf(receiver)));
+      release();
+      const { code, stderr } = await program.done;
+      assert.equal(code, 0, stderr);
+      assert.equal(reports.at(-1)!.attributes['code.function.name'], undefined, 'without the inspector');
+      assertDoubling(reports, truth.startedAt);
+      const said = stderr.match(/^loopblame: .*$/gm) ?? [];
+      assert.equal(
+        said.filter((line) => /no heartbeat file: the permission model does not grant/.test(line)).length,
+        1,
+        stderr,
+      );
+    });
+
     test('of a span that is sampled out is reported with its ids all the same', async () => {
       receiver.logs.length = 0;
       const { program, truth, release } = await stuck(node, 'native', receiver, { OTEL_TRACES_SAMPLER: 'always_off' });
@@ -286,6 +335,21 @@ for (const node of nodes) {
       }));
   });
 
+  describe(`an idle process on ${node.name}`, { skip: node.skip || notLinux }, () => {
+    test('wakes no more often for it', () =>
+      retry(3, async () => {
+        const quiet = { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' };
+        const without = await wakeUps(node, { ...quiet, LOOPBLAME_STILL_BLOCKED_AFTER_MS: '0' });
+        const withAll = await wakeUps(node, {
+          ...quiet,
+          LOOPBLAME_STILL_BLOCKED_AFTER_MS: '100',
+          LOOPBLAME_HEARTBEAT_FILE: newFile(),
+        });
+        // some five a second: a timer of a tenth of a second would make it three times as many
+        assert.ok(withAll < 1.5 * without + 10, `${withAll} against ${without}`);
+      }));
+  });
+
   describe(`a collector on ${node.name}`, { skip: node.skip }, () => {
     test('that is away changes nothing for the application', async () => {
       const closed = createServer().listen(0, '127.0.0.1');
@@ -293,7 +357,8 @@ for (const node of nodes) {
       const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
       closed.close();
       // with its retries of metrics, the SDK itself would keep the process for long
-      const { program, release } = await stuck(node, 'native', { url }, { OTEL_METRIC_EXPORT_INTERVAL: '60000' });
+      const soon = { OTEL_METRIC_EXPORT_INTERVAL: '60000', OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
+      const { program, release } = await stuck(node, 'native', { url }, soon);
       await sleep(5 * AFTER_MS);
       release();
       const { code, stderr, stdout } = await program.done;

@@ -1,8 +1,8 @@
 /**
- * One block for as long as the test wants: `node still-blocked.mjs native | busy | hang | ticks | short FILE`. FILE is a fifo
- * for `native`; the others go on until it appears. Prints whose the block is before it begins, and its length after it.
+ * One block for as long as the test wants: `node still-blocked.mjs native | busy | hang | ticks | short | idle FILE`. FILE is
+ * a fifo for `native`; `busy` and `ticks` go on until it appears. Prints whose the block is before it begins, and its length after it.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { busy, inSpan, sleep, timed, truth } from './lib.mjs';
 
 const [kind, file] = process.argv.slice(2);
@@ -30,7 +30,7 @@ async function block() {
   await inSpan('culprit', async (span) => {
     await sleep(5);
     // what came just before
-    writeFileSync('/dev/null', '');
+    readdirSync('.');
     truth({ ...span.spanContext(), startedAt: Date.now() });
     truth({ ms: timed(blocks[kind]) });
     console.log('over');
@@ -45,6 +45,9 @@ async function ticks() {
   }
 }
 
+/** Nothing to do, for so many milliseconds as it says instead of FILE. */
+const idle = () => sleep(Number(file));
+
 /** Longer than the threshold, shorter than the limit. */
 async function short() {
   for (let i = 0; i < 3; i++) {
@@ -57,5 +60,6 @@ await sleep(400);
 console.log('ready');
 if (kind === 'ticks') await ticks();
 else if (kind === 'short') await short();
+else if (kind === 'idle') await idle();
 else await block();
 await sleep(500);
