@@ -4,17 +4,19 @@ import { now } from '../clock.ts';
 import { ConnectionEnds } from './ends.ts';
 import { DoorFloat, DoorInt, type DoorMemory, UNKNOWN } from './layout.ts';
 import { portsOf } from './listeners.ts';
-import { ReadingCredit, readingPauseMs, sparsePauseMs, steadyCost } from './pace.ts';
-import { type Family, listenOverflows, type RowHandler, readRows } from './rows.ts';
+import { ReadingPace } from './pace.ts';
+import { counterOf, type Family, type RowHandler, readRows } from './rows.ts';
 import { type LastRead, UnreadConnections } from './unread.ts';
 
 /** What is known of them after so long is of no use. */
 const FORGET_MS = 2000;
-/** Listeners stand at the beginning of the table: 0.1 ms a reading. */
-const LISTENERS_EVERY_MS = 10;
-const LISTENERS_LATER_EVERY_MS = 50;
-const USUAL_COST_MS = 4;
-const LISTENERS_DENSE_FOR_MS = 1000;
+/**
+ * A glance costs 0.1 ms: how many stand before the listeners, which are at the beginning of the table, and whether anything
+ * has come at all. Where nothing has, the whole table tells nothing new.
+ */
+const GLANCE_EVERY_MS = 10;
+const GLANCE_LATER_EVERY_MS = 50;
+const GLANCES_DENSE_FOR_MS = 1000;
 const OVERFLOWS_EVERY_MS = 100;
 /** A reading is done in steps, so that samples can be taken in between. */
 const STEP_MS = 2;
@@ -23,6 +25,7 @@ const STEP_PAUSE_MS = 0.5;
 const KEEP_READING_MS = 100;
 /** The kernel gives a page at a time. */
 const PIECE_BYTES = 64 * 1024;
+const GLANCE_BYTES = 16 * 1024;
 const MAX_LISTENER_PIECES = 8;
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -44,7 +47,7 @@ interface Reading {
   position: number;
   /** Bytes of an incomplete row at the beginning of the buffer. */
   carried: number;
-  costMs: number;
+  tookMs: number;
 }
 
 /**
@@ -59,18 +62,23 @@ export class DoorReader {
   /** A reading in steps keeps its place, so listeners are read by descriptors of their own. */
   readonly #listeners: Record<Family, NetFile>;
   readonly #netstat: NetFile;
+  readonly #snmp: NetFile;
   readonly #buffer = new Uint8Array(PIECE_BYTES);
-  readonly #isOnlyCpu = availableParallelism() < 2;
+  /** For what is read between two steps of a reading, which keeps the beginning of a row in its buffer. */
+  readonly #glanceBuffer = new Uint8Array(GLANCE_BYTES);
+  readonly #pace = new ReadingPace(availableParallelism() < 2);
 
   #isReadable = true;
   #stallSince = 0;
   #isStallOpen = false;
   #reading: Reading | undefined;
   #moment = { from: 0, by: 0 };
-  #nextListeners = 0;
+  #nextGlance = 0;
+  /** Segments that had come when the last reading began; `undefined`: there was none, or it is not told. */
+  #segments: number | undefined;
+  #hasNews = true;
+  #lastUnread: number | undefined;
   #nextReading = 0;
-  #costMs = USUAL_COST_MS;
-  readonly #credit = new ReadingCredit();
   #nextOverflows = 0;
   #overflowsAtStart: number | undefined;
 
@@ -86,6 +94,7 @@ export class DoorReader {
     this.#tables = pair();
     this.#listeners = pair();
     this.#netstat = new NetFile(`${folder}/netstat`);
+    this.#snmp = new NetFile(`${folder}/snmp`);
   }
 
   /** The loop is stuck: does what is due, and returns in how many milliseconds there is more to do. */
@@ -99,15 +108,16 @@ export class DoorReader {
 
     const started = now();
     this.#guard(() => {
-      if (at >= this.#nextListeners) this.#readListeners(at);
+      if (at >= this.#nextGlance) this.#glance(at);
       if (this.#reading) this.#step(this.#reading, loop);
-      else if (at >= this.#nextReading) this.#beginReading(loop);
+      else if (this.#hasNews && at >= this.#nextReading) this.#beginReading(loop);
     });
     const ended = now();
     float[DoorFloat.READING_MS] = float[DoorFloat.READING_MS]! + ended - started;
     if (!this.#isReadable) return Number.POSITIVE_INFINITY;
     if (this.#reading) return STEP_PAUSE_MS;
-    return Math.max(STEP_PAUSE_MS, Math.min(this.#nextListeners, this.#nextReading) - ended);
+    const next = this.#hasNews ? Math.min(this.#nextGlance, this.#nextReading) : this.#nextGlance;
+    return Math.max(STEP_PAUSE_MS, next - ended);
   }
 
   /** The loop is not stuck. */
@@ -119,14 +129,19 @@ export class DoorReader {
       if (int[DoorInt.ACCEPT_QUEUE]! > 0) this.#guard(() => this.#readOverflows());
     }
     const restedMs = at - float[DoorFloat.LAST_LATE]!;
-    if (restedMs > KEEP_READING_MS) this.#reading = undefined;
+    if (this.#reading && restedMs > KEEP_READING_MS) {
+      this.#reading = undefined;
+      this.#segments = undefined;
+    }
     if (restedMs < FORGET_MS) return;
     this.#connections.clear();
+    this.#segments = undefined;
     Atomics.store(int, DoorInt.OPEN, 0);
   }
 
   close(): void {
-    for (const file of [...Object.values(this.#tables), ...Object.values(this.#listeners), this.#netstat]) file.close();
+    const files = [...Object.values(this.#tables), ...Object.values(this.#listeners), this.#netstat, this.#snmp];
+    for (const file of files) file.close();
   }
 
   /** Another system, hidden /proc, or no permission: what a turn of the loop shows is left. */
@@ -145,12 +160,36 @@ export class DoorReader {
     float[DoorFloat.STALL_BEAT] = beat;
     this.#stallSince = at;
     this.#isStallOpen = true;
-    this.#nextListeners = at;
+    this.#nextGlance = at;
     this.#overflowsAtStart = undefined;
   }
 
-  #readListeners(at: number): void {
+  #glance(at: number): void {
     const { int } = this.#memory;
+    const queue = this.#acceptQueue();
+    if (queue > int[DoorInt.ACCEPT_QUEUE]!) int[DoorInt.ACCEPT_QUEUE] = queue;
+    // A queue that is full is the only way to an overflow, so one that is empty needs no second look.
+    if (this.#overflowsAtStart === undefined || (queue > 0 && at >= this.#nextOverflows)) {
+      this.#nextOverflows = at + OVERFLOWS_EVERY_MS;
+      this.#readOverflows();
+    }
+    const before = now();
+    this.#hasNews = this.#segments === undefined || this.#readSegments() !== this.#segments;
+    if (!this.#hasNews && !this.#reading) {
+      this.#connections.nothingNewBy(before);
+      if (this.#lastUnread === 0) this.#count(0);
+    }
+    const isDense = at - this.#stallSince < GLANCES_DENSE_FOR_MS;
+    this.#nextGlance = at + (isDense ? GLANCE_EVERY_MS : GLANCE_LATER_EVERY_MS);
+  }
+
+  /** So many are unread at this moment. */
+  #count(unread: number): void {
+    const { int } = this.#memory;
+    if (unread > int[DoorInt.UNREAD]!) int[DoorInt.UNREAD] = unread;
+  }
+
+  #acceptQueue(): number {
     let queue = 0;
     for (const family of FAMILIES) {
       const ports = portsOf(this.#memory, family);
@@ -164,24 +203,31 @@ export class DoorReader {
       };
       let position = 0;
       for (let piece = 0; piece < MAX_LISTENER_PIECES; piece++) {
-        const read = readRows(this.#buffer, this.#listeners[family].read(this.#buffer, 0, position), family, handler);
+        const length = this.#listeners[family].read(this.#glanceBuffer, 0, position);
+        const read = readRows(this.#glanceBuffer, length, family, handler);
         position += read.length;
         if (read.length === 0 || read.isPastListeners) break;
       }
     }
-    if (queue > int[DoorInt.ACCEPT_QUEUE]!) int[DoorInt.ACCEPT_QUEUE] = queue;
-    // A queue that is full is the only way to an overflow, so one that is empty needs no second look.
-    if (this.#overflowsAtStart === undefined || (queue > 0 && at >= this.#nextOverflows)) {
-      this.#nextOverflows = at + OVERFLOWS_EVERY_MS;
-      this.#readOverflows();
+    return queue;
+  }
+
+  /** TCP segments that have come in this network namespace, in all; `undefined` where that is not told. */
+  #readSegments(): number | undefined {
+    return this.#counter(this.#snmp, 'Tcp', 'InSegs');
+  }
+
+  #counter(file: NetFile, table: string, name: string): number | undefined {
+    try {
+      const length = file.read(this.#glanceBuffer, 0, 0);
+      return counterOf(Buffer.from(this.#glanceBuffer.buffer, 0, length).toString('latin1'), table, name);
+    } catch {
+      return undefined;
     }
-    const isDense = at - this.#stallSince < LISTENERS_DENSE_FOR_MS;
-    this.#nextListeners = at + (isDense ? LISTENERS_EVERY_MS : LISTENERS_LATER_EVERY_MS);
   }
 
   #readOverflows(): void {
-    const length = this.#netstat.read(this.#buffer, 0, 0);
-    const overflows = listenOverflows(Buffer.from(this.#buffer.buffer, 0, length).toString('latin1'));
+    const overflows = this.#counter(this.#netstat, 'TcpExt', 'ListenOverflows');
     if (overflows === undefined) return;
     this.#overflowsAtStart ??= overflows;
     this.#memory.int[DoorInt.LISTEN_OVERFLOWS] = overflows - this.#overflowsAtStart;
@@ -199,9 +245,12 @@ export class DoorReader {
       },
       position: 0,
       carried: 0,
-      costMs: 0,
+      tookMs: 0,
     };
     this.#reading = reading;
+    // Before it: what comes during the reading may be missed by it.
+    this.#segments = this.#readSegments();
+    this.#hasNews = false;
     this.#connections.begin(now(), loop.lastRead);
     this.#step(reading, loop);
   }
@@ -226,24 +275,19 @@ export class DoorReader {
       reading.carried = length - read.length;
       reading.position += count;
     }
-    reading.costMs += now() - started;
+    reading.tookMs += now() - started;
     if (reading.families.length === 0) this.#endReading(reading, loop);
   }
 
   #endReading(reading: Reading, loop: LateLoop): void {
     const { int } = this.#memory;
     this.#reading = undefined;
-    const unread = this.#connections.end();
-    if (unread > int[DoorInt.UNREAD]!) int[DoorInt.UNREAD] = unread;
+    this.#lastUnread = this.#connections.end();
+    this.#count(this.#lastUnread);
     int[DoorInt.READINGS] = int[DoorInt.READINGS]! + 1;
     const at = now();
-    this.#costMs = steadyCost(this.#costMs, reading.costMs);
-    const hasCredit = this.#credit.spend(this.#costMs, at);
-    this.#nextReading =
-      at +
-      (hasCredit
-        ? readingPauseMs(this.#costMs, at - this.#stallSince, loop.isAsleep, this.#isOnlyCpu)
-        : sparsePauseMs(this.#costMs));
+    const stalledMs = at - this.#stallSince;
+    this.#nextReading = at + this.#pace.pauseMs({ at, tookMs: reading.tookMs, stalledMs, isAsleep: loop.isAsleep });
   }
 }
 

@@ -97,10 +97,10 @@ function hex(bytes: Uint8Array, at: number, digits: number): number {
   return value;
 }
 
-/** `ListenOverflows` of `/proc/self/net/netstat`; `undefined` where it has none. */
-export function listenOverflows(netstat: string): number | undefined {
-  const [names, values] = netstat.split('\n').filter((line) => line.startsWith('TcpExt:'));
-  const index = names?.split(' ').indexOf('ListenOverflows') ?? -1;
+/** A counter of `/proc/self/net/netstat` or `snmp`, whose tables have two lines each; `undefined` where it is not there. */
+export function counterOf(text: string, table: string, name: string): number | undefined {
+  const [names, values] = text.split('\n').filter((line) => line.startsWith(`${table}: `));
+  const index = names?.split(' ').indexOf(name) ?? -1;
   const value = Number(values?.split(' ')[index]);
   return index > 0 && Number.isFinite(value) ? value : undefined;
 }

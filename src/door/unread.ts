@@ -38,7 +38,7 @@ export class UnreadConnections {
   #known = new Map<number, Unread>();
   #reading = new Map<number, Unread>();
   /** What the last reading did not see had not come by then; 0 where there was none, or it was not whole. */
-  #lastBegan = 0;
+  #absentBy = 0;
   #began = 0;
   #lastRead: LastRead = { accepted: 0, all: 0 };
   #unread = 0;
@@ -69,14 +69,19 @@ export class UnreadConnections {
   /** The reading is whole: what it did not see is not unread any more. Returns how many connections were. */
   end(): number {
     this.#known = this.#reading;
-    this.#lastBegan = this.#dropped > 0 ? 0 : this.#began;
+    this.#absentBy = this.#dropped > 0 ? 0 : this.#began;
     this.#publish();
     return this.#unread;
   }
 
+  /** Nothing at all has come since the last reading began. */
+  nothingNewBy(at: number): void {
+    if (this.#absentBy > 0) this.#absentBy = at;
+  }
+
   /** Forgets everything: it is too old to be of use. */
   clear(): void {
-    this.#lastBegan = 0;
+    this.#absentBy = 0;
     if (this.#known.size === 0) return;
     this.#known = new Map();
     this.#publish();
@@ -90,7 +95,7 @@ export class UnreadConnections {
     }
     // What was seen before has been read since, or may have been: these are other bytes.
     const { accepted, all } = this.#lastRead;
-    const lastRead = Math.max(this.#lastBegan, isAccepted ? accepted : all);
+    const lastRead = Math.max(this.#absentBy, isAccepted ? accepted : all);
     const anchor = end.isOwn ? Math.max(lastRead, end.at) : (known?.anchor ?? lastRead);
     return { seenFrom: from, seenBy: by, anchor, grewBy: by, bytes };
   }

@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { now } from '../../../src/clock.ts';
 import { addressWords, connectionKey } from '../../../src/door/keys.ts';
 import { DoorFloat, DoorInt, type DoorMemory, doorMemory, IPV6_LISTENER, UNKNOWN } from '../../../src/door/layout.ts';
-import { ReadingCredit, readingPauseMs, steadyCost } from '../../../src/door/pace.ts';
 import { DoorReader, type LateLoop } from '../../../src/door/reader.ts';
 import { findUnread } from '../../../src/door/unread.ts';
 
@@ -16,6 +15,7 @@ const PORT = 8080;
 let folder: string;
 let memory: DoorMemory;
 let reader: DoorReader;
+let segments = 5000;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'door-'));
@@ -24,6 +24,7 @@ beforeEach(() => {
   listenOn(PORT);
   writeTable('tcp', [listener(PORT, 0)]);
   writeNetstat(100);
+  writeSegments(segments);
 });
 afterEach(() => {
   reader.close();
@@ -52,6 +53,10 @@ function writeNetstat(overflows: number): void {
   writeFileSync(join(folder, 'netstat'), `TcpExt: ListenOverflows ListenDrops\nTcpExt: ${overflows} 7\n`);
 }
 
+function writeSegments(count: number): void {
+  writeFileSync(join(folder, 'snmp'), `Ip: Forwarding\nIp: 2\nTcp: ActiveOpens InSegs OutSegs\nTcp: 1 ${count} 3\n`);
+}
+
 /** A look at a loop that is stuck. */
 function look(loop: Partial<LateLoop> = {}, at = now()): number {
   return reader.late(at, { beat: 1, lastRead: { accepted: 0, all: 0 }, stuckMs: THRESHOLD, isAsleep: true, ...loop });
@@ -59,11 +64,13 @@ function look(loop: Partial<LateLoop> = {}, at = now()): number {
 
 /** Looks until a reading is whole; gives how many it took. */
 function lookUntilRead(loop: Partial<LateLoop> = {}): number {
+  writeSegments(++segments);
   const before = memory.int[DoorInt.READINGS]!;
-  // whenever the next one may begin
+  // whenever the next one may begin, and with a glance before it
   const at = now() + 10_000;
   for (let looks = 1; ; looks++) {
-    look(loop, at);
+    assert.ok(looks < 10_000, 'no reading is begun');
+    look(loop, at + looks * 20);
     if (memory.int[DoorInt.READINGS] !== before) return looks;
   }
 }
@@ -134,14 +141,14 @@ describe('a look at the door', () => {
   });
 
   test('is taken in steps where the table is long, and sees all of it', () => {
-    const clients = Array.from({ length: 30_000 }, (_, i) => client(1024 + i, i % 100 === 0 ? 1 : 0));
+    const clients = Array.from({ length: 30_000 }, (_, i) => client(1024 + i, 1));
     writeTable('tcp', [listener(PORT, 0), ...clients]);
     const first = look();
     assert.ok(first < 5, 'more is to do soon');
     assert.equal(memory.int[DoorInt.READINGS], 0);
     assert.equal(counts()[0], UNKNOWN);
     assert.ok(lookUntilRead() > 1);
-    assert.equal(counts()[0], 300);
+    assert.equal(counts()[0], 30_000);
   });
 
   test('of one stall is ended in the next one, if that comes soon', () => {
@@ -172,6 +179,67 @@ describe('a look at the door', () => {
     listenOn();
     assert.equal(look(), Number.POSITIVE_INFINITY);
     assert.equal(memory.float[DoorFloat.READING_MS], 0);
+  });
+});
+
+describe('where nothing has come', () => {
+  test('no table is read, and nobody has come either', () => {
+    writeTable('tcp', [listener(PORT, 0), client(40_000, 9)]);
+    lookUntilRead();
+    const readings = memory.int[DoorInt.READINGS]!;
+    const quiet = now() + 30_000;
+    look({}, quiet);
+    look({}, quiet + 20);
+    const after = now();
+    assert.equal(memory.int[DoorInt.READINGS], readings);
+    writeTable('tcp', [listener(PORT, 0), client(40_000, 9), client(40_001, 9)]);
+    lookUntilRead();
+    const { anchor } = findUnread(memory, keyOf(40_001))!;
+    assert.ok(anchor > findUnread(memory, keyOf(40_000))!.seenBy && anchor <= after, 'it had not come by then');
+  });
+
+  test('a later stall has nobody who stands there, if there was nobody before', () => {
+    lookUntilRead();
+    look({ beat: 2 }, now() + 30_000);
+    assert.deepEqual(counts(), [0, 0, 0]);
+    writeTable('tcp', [listener(PORT, 0), client(40_000, 9)]);
+    lookUntilRead({ beat: 3 });
+    look({ beat: 4 }, now() + 60_000);
+    assert.deepEqual(counts(), [UNKNOWN, 0, 0], 'how many are left is not known');
+  });
+
+  test('a reading that was given up has not told who had', () => {
+    writeTable('tcp', [listener(PORT, 0), ...Array.from({ length: 30_000 }, (_, i) => client(1024 + i, 1))]);
+    look({}, now() + 10_000);
+    reader.rest(memory.float[DoorFloat.LAST_LATE]! + 101);
+    const readings = memory.int[DoorInt.READINGS]!;
+    for (let looks = 1; memory.int[DoorInt.READINGS] === readings; looks++) {
+      assert.ok(looks < 10_000, 'no reading is begun');
+      look({ beat: 2 }, now() + 20_000);
+    }
+  });
+
+  test('nothing is taken for granted where segments are not counted', () => {
+    rmSync(join(folder, 'snmp'));
+    reader.close();
+    lookUntilUncountedRead();
+    lookUntilUncountedRead();
+  });
+
+  function lookUntilUncountedRead(): void {
+    const readings = memory.int[DoorInt.READINGS]!;
+    for (let looks = 1; memory.int[DoorInt.READINGS] === readings; looks++) {
+      assert.ok(looks < 10_000, 'no reading is begun');
+      look({}, now() + 10_000 * looks);
+    }
+  }
+
+  test('is asked again after all was forgotten', () => {
+    lookUntilRead();
+    reader.rest(memory.float[DoorFloat.LAST_LATE]! + 2000);
+    const readings = memory.int[DoorInt.READINGS]!;
+    look({ beat: 2 }, now() + 60_000);
+    assert.equal(memory.int[DoorInt.READINGS], readings + 1);
   });
 });
 
@@ -211,51 +279,4 @@ describe('what was seen', () => {
     assert.equal(findUnread(memory, keyOf(40_000)), undefined);
     assert.equal(memory.int[DoorInt.OPEN], 0);
   });
-});
-
-describe('the pause after a reading', () => {
-  test('is four readings long at first, nineteen later', () => {
-    assert.equal(readingPauseMs(10, 0, true, false), 40);
-    assert.equal(readingPauseMs(10, 999, true, false), 40);
-    assert.equal(readingPauseMs(10, 1000, true, false), 190);
-  });
-
-  test('grows with the stall where the loop computes', () => {
-    assert.equal(readingPauseMs(10, 0, false, false), 40);
-    assert.equal(readingPauseMs(10, 266, false, false), 40);
-    assert.equal(readingPauseMs(10, 400, false, false), 60);
-    assert.equal(readingPauseMs(10, 1000, false, false), 150);
-    assert.equal(readingPauseMs(10, 2000, false, false), 190);
-  });
-
-  test('is long at once on the only CPU', () => {
-    assert.equal(readingPauseMs(10, 0, true, true), 190);
-    assert.equal(readingPauseMs(10, 0, false, true), 190);
-  });
-
-  test('is by what a reading costs where nothing comes in between', () => {
-    assert.equal(steadyCost(4, 3), 3);
-    assert.equal(steadyCost(4, 100), 6, 'one that lost its CPU');
-    assert.equal(steadyCost(steadyCost(4, 9), 9), 9);
-  });
-
-  test('is 20 ms at least', () => {
-    assert.equal(readingPauseMs(5, 0, true, false), 20);
-    assert.equal(readingPauseMs(1, 5000, true, false), 20);
-  });
-});
-
-test('many short stalls together spend a twentieth of the time as well', () => {
-  const credit = new ReadingCredit();
-  let at = 1000;
-  const spendAfter = (pauseMs: number): boolean => {
-    at += pauseMs;
-    return credit.spend(5, at);
-  };
-  // 5 ms of reading every 20 ms: a quarter of the time
-  let dense = 0;
-  while (spendAfter(20)) dense++;
-  assert.equal(dense, 24, 'a hundred milliseconds ahead');
-  assert.equal(spendAfter(100), false, 'what a twentieth gives is spent');
-  assert.equal(spendAfter(2000), true, 'and comes back');
 });

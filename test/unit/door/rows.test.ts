@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addressWords, connectionKey } from '../../../src/door/keys.ts';
-import { type Family, listenOverflows, type RowHandler, readRows } from '../../../src/door/rows.ts';
+import { counterOf, type Family, type RowHandler, readRows } from '../../../src/door/rows.ts';
 
 // Recorded: two listeners of ours (18080, 18081), a third one's, connections in both directions, one unaccepted (inode 0),
 // one that the peer has half closed, one that waits to be forgotten.
@@ -96,16 +96,19 @@ describe("rows of the kernel's tables", () => {
   });
 });
 
-describe('ListenOverflows', () => {
+describe('a counter', () => {
   const names = 'TcpExt: SyncookiesSent EmbryonicRsts ListenOverflows ListenDrops\n';
+  const overflows = (text: string): number | undefined => counterOf(text, 'TcpExt', 'ListenOverflows');
 
-  test('by its name', () => {
-    assert.equal(listenOverflows(`${names}TcpExt: 0 5 21 22\nIpExt: InNoRoutes\nIpExt: 9\n`), 21);
+  test('by its table and its name', () => {
+    const text = `MPTcpExt: ListenOverflows\nMPTcpExt: 6\nTcp: InSegs ListenOverflows\nTcp: 7 8\n${names}TcpExt: 0 5 21 22\nIpExt: InNoRoutes\nIpExt: 9\n`;
+    assert.equal(overflows(text), 21);
+    assert.equal(counterOf(text, 'Tcp', 'InSegs'), 7);
   });
 
   test('is unknown where it is not there', () => {
-    assert.equal(listenOverflows(''), undefined);
-    assert.equal(listenOverflows('TcpExt: ListenDrops\nTcpExt: 5\n'), undefined);
-    assert.equal(listenOverflows(names), undefined);
+    assert.equal(overflows(''), undefined);
+    assert.equal(overflows('TcpExt: ListenDrops\nTcpExt: 5\n'), undefined);
+    assert.equal(overflows(names), undefined);
   });
 });

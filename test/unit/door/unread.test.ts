@@ -100,6 +100,15 @@ describe('an unread connection', () => {
     assert.deepEqual({ seenFrom, anchor }, { seenFrom: 1021, anchor: 950 });
   });
 
+  test('was not there by when nothing at all had come since the last reading', () => {
+    thread.nothingNewBy(990);
+    read(1000, { [ALICE]: 10 });
+    assert.equal(findUnread(memory, ALICE)?.anchor, 0, 'there was none');
+    thread.nothingNewBy(1500);
+    read(1600, { [ALICE]: 10, [BOB]: 10 });
+    assert.equal(findUnread(memory, BOB)?.anchor, 1500);
+  });
+
   test('that nobody has accepted may have stood there in turns that left it over', () => {
     read(1000, { [ALICE]: 10 }, { accepted: 950, all: 700 }, false);
     assert.equal(findUnread(memory, ALICE)?.anchor, 700);
