@@ -1,4 +1,5 @@
 import { unlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import { logInfo, warnOnce } from '../log.ts';
@@ -78,8 +79,11 @@ export interface ThreadHeld {
 
 /** The path of the heartbeat file, if it may be written. */
 function writable(path: string): string {
-  if (path === '' || isGranted('fs.write', path)) return path;
-  warnOnce('heartbeat-file', `no heartbeat file: the permission model does not grant writing ${path}`);
+  if (path === '') return '';
+  // the application may change its folder
+  const file = resolve(path);
+  if (isGranted('fs.write', file)) return file;
+  warnOnce('heartbeat-file', `no heartbeat file: the permission model does not grant writing ${file}`);
   return '';
 }
 
@@ -310,7 +314,7 @@ export class Watchdog {
     Atomics.store(int, Int.WAKE, 1);
     Atomics.notify(int, Int.WAKE);
     if (Atomics.load(int, Int.SESSION) === 1) atomicsWait(int, Int.EXITED, 0, EXIT_WAIT_MS);
-    if (this.#heartbeatFile !== '' && this.#worker) this.#removeHeartbeatFile();
+    if (this.#heartbeatFile !== '') this.#removeHeartbeatFile();
   };
 
   #removeHeartbeatFile(): void {

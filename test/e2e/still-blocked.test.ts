@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -250,6 +250,27 @@ for (const node of nodes) {
       assert.equal(existsSync(file), false);
     });
 
+    test('is reported with what stands at its door', { skip: notLinux }, async () => {
+      receiver.logs.length = 0;
+      const file = newFile();
+      execFileSync('mkfifo', [file]);
+      const args = ['door', file];
+      const program = startProgram('still-blocked.mjs', { node: node.execPath, receiver, args, env: env() });
+      const [, port] = await program.waitForOutput(/^port (\d+)$/m);
+      const accepted = connect(Number(port), '127.0.0.1');
+      await program.waitForOutput(/accepted/);
+      await program.waitForOutput(/TRUTH/);
+      accepted.write('a request');
+      const unaccepted = connect(Number(port), '127.0.0.1', () => unaccepted.write('another one'));
+      const report = await receiver.waitFor(() =>
+        reportsOf(receiver).find(({ attributes }) => attributes['event_loop.stall.unread'] === 2),
+      );
+      assert.equal(report.attributes['event_loop.stall.accept_queue'], 1);
+      for (const socket of [accepted, unaccepted]) socket.on('error', () => {}).destroy();
+      writeFileSync(file, 'go on');
+      assert.equal((await program.done).code, 0);
+    });
+
     test('is reported under --permission too; what is not granted is said once', async () => {
       receiver.logs.length = 0;
       const flag = node.name === 'Node 20' ? '--experimental-permission' : '--permission';
@@ -305,6 +326,16 @@ for (const node of nodes) {
           'nor was it starved',
         );
         assert.deepEqual(receiver.logs, []);
+      }));
+
+    test("a debugger's pause is expected", () =>
+      retry(3, async () => {
+        receiver.logs.length = 0;
+        const { code, stderr } = await runProgram('debugger.mjs', { node: node.execPath, receiver, env: env() });
+        assert.equal(code, 0, stderr);
+        const [report] = reportsOf(receiver);
+        assert.equal(report?.severity, 'INFO');
+        assert.equal(report.attributes['event_loop.blocked.expected'], 'debugger');
       }));
 
     test('a process that was stopped is not reported', () =>

@@ -1,8 +1,10 @@
 /**
- * One block for as long as the test wants: `node still-blocked.mjs native | busy | hang | ticks | short | idle FILE`. FILE is
- * a fifo for `native`; `busy` and `ticks` go on until it appears. Prints whose the block is before it begins, and its length after it.
+ * One block for as long as the test wants: `node still-blocked.mjs native | door | busy | hang | ticks | short | idle FILE`. FILE is
+ * a fifo for `native` and `door`; `busy` and `ticks` go on until it appears. Prints whose the block is before it begins, and its length after it.
  */
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { busy, inSpan, sleep, timed, truth } from './lib.mjs';
 
 const [kind, file] = process.argv.slice(2);
@@ -11,6 +13,7 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
 const blocks = {
   /** Asleep in one native call, which takes no interrupt. */
   native: () => readFileSync(file),
+  door: () => readFileSync(file),
   /** JavaScript alone. */
   busy: spinUntilReleased,
   /** For ever. */
@@ -24,6 +27,18 @@ function spinUntilReleased() {
 }
 function spin(ms) {
   busy(ms);
+}
+
+/** A server, so that requests can stand at its door. */
+async function listen() {
+  const server = createServer((socket) => {
+    console.log('accepted');
+    socket.unref();
+  });
+  server.listen(0, '127.0.0.1', () => console.log(`port ${server.address().port}`));
+  await once(server, 'connection');
+  server.unref();
+  await sleep(5);
 }
 
 async function block() {
@@ -61,5 +76,8 @@ console.log('ready');
 if (kind === 'ticks') await ticks();
 else if (kind === 'short') await short();
 else if (kind === 'idle') await idle();
-else await block();
+else {
+  if (kind === 'door') await listen();
+  await block();
+}
 await sleep(500);
