@@ -76,7 +76,8 @@ export class DoorReader {
   #nextGlance = 0;
   /** Segments that had come when the last reading began; `undefined`: there was none, or it is not told. */
   #segments: number | undefined;
-  #hasNews = true;
+  /** Whether the whole table would tell something new. */
+  #wantsReading = true;
   #lastUnread: number | undefined;
   #nextReading = 0;
   #nextOverflows = 0;
@@ -110,13 +111,13 @@ export class DoorReader {
     this.#guard(() => {
       if (at >= this.#nextGlance) this.#glance(at);
       if (this.#reading) this.#step(this.#reading, loop);
-      else if (this.#hasNews && at >= this.#nextReading) this.#beginReading(loop);
+      else if (this.#wantsReading && at >= this.#nextReading) this.#beginReading(loop);
     });
     const ended = now();
     float[DoorFloat.READING_MS] = float[DoorFloat.READING_MS]! + ended - started;
     if (!this.#isReadable) return Number.POSITIVE_INFINITY;
     if (this.#reading) return STEP_PAUSE_MS;
-    const next = this.#hasNews ? Math.min(this.#nextGlance, this.#nextReading) : this.#nextGlance;
+    const next = this.#wantsReading ? Math.min(this.#nextGlance, this.#nextReading) : this.#nextGlance;
     return Math.max(STEP_PAUSE_MS, next - ended);
   }
 
@@ -174,10 +175,12 @@ export class DoorReader {
       this.#readOverflows();
     }
     const before = now();
-    this.#hasNews = this.#segments === undefined || this.#readSegments() !== this.#segments;
-    if (!this.#hasNews && !this.#reading) {
+    this.#wantsReading = this.#segments === undefined || this.#readSegments() !== this.#segments;
+    if (!this.#wantsReading && !this.#reading) {
       this.#connections.nothingNewBy(before);
       if (this.#lastUnread === 0) this.#count(0);
+      // How many of them are left from another stall is not known.
+      else if (int[DoorInt.UNREAD] === UNKNOWN) this.#wantsReading = true;
     }
     const isDense = at - this.#stallSince < GLANCES_DENSE_FOR_MS;
     this.#nextGlance = at + (isDense ? GLANCE_EVERY_MS : GLANCE_LATER_EVERY_MS);
@@ -250,7 +253,7 @@ export class DoorReader {
     this.#reading = reading;
     // Before it: what comes during the reading may be missed by it.
     this.#segments = this.#readSegments();
-    this.#hasNews = false;
+    this.#wantsReading = false;
     this.#connections.begin(now(), loop.lastRead);
     this.#step(reading, loop);
   }
