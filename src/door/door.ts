@@ -222,7 +222,7 @@ export class Door {
       at,
       unread: key !== NO_KEY && isFresh && known?.isBodyLeft !== true ? findUnread(this.#memory, key) : undefined,
       readBefore,
-      sleptUntil: this.#loop.sleptUntil,
+      sleptUntil: known || this.#memory.int[DoorInt.DEALT] === 0 ? this.#loop.sleptUntil : 0,
       lapStart: hadComeByLap ? this.#lapStart : undefined,
     };
   }

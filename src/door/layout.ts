@@ -26,6 +26,11 @@ export const DoorInt = {
   READINGS: 6,
   /** Connections that found no room in a table, in all. Thread. */
   DROPPED: 7,
+  /**
+   * 1 if another process accepts our connections and deals them out, as cluster's primary does: then they may have stood
+   * there while our loop had nothing to do. Loop.
+   */
+  DEALT: 8,
 } as const;
 
 /** A count that has not been taken. */

@@ -4,7 +4,7 @@ import { DoorInt, type DoorMemory, IPV6_LISTENER, MAX_LISTENERS } from './layout
 /** The ports that this process listens on, as the thread reads them. */
 export class Listeners {
   readonly #memory: Pick<DoorMemory, 'int' | 'listeners'>;
-  readonly #ports = new Map<Server, { port: number; onClose: () => void }>();
+  readonly #ports = new Map<Server, { port: number; isDealt: boolean; onClose: () => void }>();
 
   constructor(memory: Pick<DoorMemory, 'int' | 'listeners'>) {
     this.#memory = memory;
@@ -16,7 +16,8 @@ export class Listeners {
     const address = server.address();
     if (!address || typeof address === 'string') return;
     const onClose = (): void => this.#onClose(server);
-    this.#ports.set(server, { port: address.port + (address.family === 'IPv6' ? IPV6_LISTENER : 0), onClose });
+    const port = address.port + (address.family === 'IPv6' ? IPV6_LISTENER : 0);
+    this.#ports.set(server, { port, isDealt: isDealt(server), onClose });
     // its connections may live on until then
     server.once('close', onClose);
     this.#publish();
@@ -34,10 +35,18 @@ export class Listeners {
 
   #publish(): void {
     const { int, listeners } = this.#memory;
-    const ports = [...new Set([...this.#ports.values()].map(({ port }) => port))].slice(0, MAX_LISTENERS);
+    const known = [...this.#ports.values()];
+    const ports = [...new Set(known.map(({ port }) => port))].slice(0, MAX_LISTENERS);
     listeners.set(ports);
+    int[DoorInt.DEALT] = known.some((server) => server.isDealt) ? 1 : 0;
     Atomics.store(int, DoorInt.LISTENERS, ports.length);
   }
+}
+
+/** In a worker of a cluster with round robin, what a server listens on is no handle of the kernel's. */
+function isDealt(server: Server): boolean {
+  const { _handle: handle } = server as { _handle?: object | null };
+  return handle !== undefined && handle !== null && !('fd' in handle);
 }
 
 /** The ports that `Listeners` has written, in the family's table. Thread. */

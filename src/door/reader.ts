@@ -28,6 +28,7 @@ const PIECE_BYTES = 64 * 1024;
 const GLANCE_BYTES = 16 * 1024;
 const MAX_LISTENER_PIECES = 8;
 const FAMILIES: readonly Family[] = [4, 6];
+const NOT_KNOWN: LastRead = { accepted: 0, all: 0 };
 
 /** The loop's state at a look that found it late. Times in ms on the monotonic clock. */
 export interface LateLoop {
@@ -254,7 +255,7 @@ export class DoorReader {
     // Before it: what comes during the reading may be missed by it.
     this.#segments = this.#readSegments();
     this.#wantsReading = false;
-    this.#connections.begin(now(), loop.lastRead);
+    this.#connections.begin(now(), this.#memory.int[DoorInt.DEALT] === 1 ? NOT_KNOWN : loop.lastRead);
     this.#step(reading, loop);
   }
 

@@ -149,6 +149,20 @@ describe('the span that is told', () => {
     assertWaited(request(peer), 2000, 12);
   });
 
+  test('may have come before that to another process, which deals out connections', () => {
+    const peer = new Peer();
+    memory.int[DoorInt.DEALT] = 1;
+    seeUnread(2000, [peer]);
+    loop.sleptUntil = now() - 2012;
+    assertWaited(request(peer), 2000, 30);
+    hold(5);
+    seeUnread(2, [peer], { anchorMsAgo: 2 + 500 });
+    loop.sleptUntil = now() - 100;
+    const told = request(peer);
+    assertWaited(told, 2);
+    assert.ok(told!.error! < 400, 'once it has made a request it is ours');
+  });
+
   test('is none after the door has stopped', () => {
     const peer = new Peer();
     seeUnread(2000, [peer]);

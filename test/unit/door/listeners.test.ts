@@ -47,6 +47,20 @@ test('ports by family, each once, as long as somebody listens', { skip: noIPv6 }
   assert.deepEqual(portsOf(memory, 6), new Set());
 });
 
+test('whether another process accepts for a server and deals its connections out', async () => {
+  const memory = doorMemory();
+  const listeners = new Listeners(memory);
+  listeners.add((await listen({ host: '127.0.0.1', port: 0 })).server);
+  assert.equal(memory.int[DoorInt.DEALT], 0);
+  // as a worker's is in a cluster with round robin
+  const dealt = Object.assign(createServer(), { _handle: { getsockname() {} } });
+  dealt.address = () => ({ address: '127.0.0.1', family: 'IPv4', port: 80 });
+  listeners.add(dealt);
+  assert.equal(memory.int[DoorInt.DEALT], 1);
+  dealt.emit('close');
+  assert.equal(memory.int[DoorInt.DEALT], 0);
+});
+
 test('servers without a port are passed over', async () => {
   const memory = doorMemory();
   const listeners = new Listeners(memory);

@@ -112,6 +112,17 @@ describe('a look at the door', () => {
     assert.equal(memory.int[DoorInt.READINGS], first);
   });
 
+  test('does not take the word of a loop that another process deals connections to', () => {
+    writeTable('tcp', [listener(PORT, 0), client(40_000, 9)]);
+    const lastRead = { accepted: 900, all: 900 };
+    lookUntilRead({ lastRead });
+    assert.equal(findUnread(memory, keyOf(40_000))?.anchor, 900);
+    memory.int[DoorInt.DEALT] = 1;
+    reader.rest(memory.float[DoorFloat.LAST_LATE]! + 2000);
+    lookUntilRead({ lastRead });
+    assert.equal(findUnread(memory, keyOf(40_000))?.anchor, 0);
+  });
+
   test('keeps the most of a stall, and begins anew with the next', () => {
     writeTable('tcp', [listener(PORT, 5), client(40_000, 9), client(40_001, 9)]);
     lookUntilRead();
