@@ -79,9 +79,10 @@ for (const { name, execPath: node, skip } of nodes) {
           assert.ok(point?.type === 'histogram');
           // those for which the machine had no time are starved, and nobody's
           const all = truth.map(({ ms }) => ms).sort((a, b) => a - b);
-          assert.ok(point.count >= 1 && point.count <= all.length);
-          assert.ok(point.min * 1e3 >= 0.75 * all[0] - 10, `${point.min * 1e3} of ${all[0]} ms`);
-          assert.ok(point.max * 1e3 <= all.at(-1), `${point.max * 1e3} of ${all.at(-1)} ms`);
+          // and the calibration may be one more, and long: it is a turn of the loop's as well
+          assert.ok(point.count >= 1 && point.count <= all.length + 1);
+          const shortest = point.min * 1e3;
+          assert.ok(shortest >= 0.75 * all[0] - 10 && shortest <= all.at(-1), `${shortest} of ${all} ms`);
           assert.equal(point.attributes['event_loop.section.system'], 'nodejs');
           assert.equal(point.attributes['code.function.name'], 'hash');
         },
