@@ -30,8 +30,11 @@ export interface SpanRule {
   readonly attributes: (call: Call) => Attributes;
   /** Only such calls get a span; the others are sections alone. */
   readonly when?: (call: Call) => boolean;
-  /** What ends it: the call's return (default), the promise it returns, or the first call of its callback. */
-  readonly ends?: 'return' | 'promise' | 'callback';
+  /**
+   * What ends it: the call's return (default), or the first call of its callback. A promise that a call returns can't:
+   * whoever watches it has handled its rejection, and the application's own oversight would go unseen.
+   */
+  readonly ends?: 'return' | 'callback';
   /** Only the outermost of the client's calls gets a span: those inside it are sections of that. */
   readonly outermost?: boolean;
   /** What the span of a failed call tells; default the error's type and message. For clients whose messages quote data. */

@@ -91,7 +91,7 @@ export class ClientTools {
     });
   }
 
-  /** Runs the call in the client's span, and ends the span when the call, its promise or its callback has ended. */
+  /** Runs the call in the client's span, and ends the span when the call or its callback has ended. */
   #inSpan(
     span: Span,
     rule: CallRule,
@@ -117,13 +117,7 @@ export class ClientTools {
     }
     const { keep } = rule;
     if (isEndedLater || (keep && this.ask(() => keep(call, span, true), call))) return result;
-    if (rule.span?.ends === 'promise' && isThenable(result)) {
-      // A branch of its own: the caller keeps the very promise that the client made.
-      result.then(
-        () => this.endSpan(span),
-        (error) => this.endSpan(span, error ?? 'rejected', rule.span),
-      );
-    } else this.endSpan(span);
+    this.endSpan(span);
     return result;
   }
 
@@ -175,8 +169,4 @@ function setFailure(span: Span, error: unknown, describe: SpanRule['failure']): 
   const type = error instanceof Error ? ((error as { code?: unknown }).code ?? error.name) : '_OTHER';
   span.setAttribute('error.type', String(type));
   span.setStatus({ code: SpanStatusCode.ERROR, ...(error instanceof Error && { message: error.message }) });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

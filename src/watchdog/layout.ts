@@ -4,6 +4,7 @@
  */
 
 import type { ReporterData } from '../still-blocked/reporter.ts';
+import type { SleepsIn } from './thread-state.ts';
 
 /** Indexes into the `Int32Array` at offset 0. */
 export const Int = {
@@ -19,8 +20,8 @@ export const Int = {
   PARKED: 4,
   /** Samples posted. Thread. */
   SAMPLES: 5,
-  /** 1 if the stuck loop waited for another thread at the last look: for a call's, or for the garbage collector's. Thread. */
-  WAITS_FOR_THREAD: 6,
+  /** What the stuck loop slept in at the last look: an index into `SLEEPS`. Thread. */
+  SLEEPS_IN: 6,
   /** 1 if a debugger could be attached at the last sample: its pause may be what holds the loop. Loop. */
   DEBUGGED: 13,
   /** How many times as far apart as usual samples shall be; 0: none are taken. Loop. */
@@ -54,6 +55,9 @@ export const Float = {
   /** Until when the loop has slept last: then it had accepted, too, whoever had come. Loop. */
   SLEPT_UNTIL: 11,
 } as const;
+
+/** The values of `Int.SLEEPS_IN`. */
+export const SLEEPS: readonly (SleepsIn | undefined)[] = [undefined, 'thread', 'call'];
 
 const INT_BYTES = 64;
 const FLOAT_SLOTS = 16;

@@ -1,6 +1,6 @@
 import { now } from '../clock.ts';
 import type { CgroupThrottling } from './cgroup.ts';
-import { Float, Int, type SharedState } from './layout.ts';
+import { Float, Int, type SharedState, SLEEPS } from './layout.ts';
 import { type ProcFile, type SchedTimes, schedTimes } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
 
@@ -89,17 +89,17 @@ export class StuckMeter {
     const wall = before - base.at;
     const run = times.run - base.run;
     const throttled = this.#cgroup.throttledMs();
-    const waitsForThread = int[Int.WAITS_FOR_THREAD] === 1;
+    const sleepsIn = SLEEPS[int[Int.SLEEPS_IN]!];
     // Collections are reported on the loop, later. One that the loop waits for keeps other threads busy.
     const others = processCpuMs() - base.processCpu - run;
-    const maybeCollecting = waitsForThread && others > OTHERS_QUIET * wall;
+    const maybeCollecting = sleepsIn === 'thread' && others > OTHERS_QUIET * wall;
     return {
       wall,
       run,
       queue: times.queue - base.queue,
       stopped: Math.min(wall, float[Float.STOPPED]! - base.stopped),
       threadsStarved: Math.min(wall, float[Float.STARVED]! - base.starved),
-      waitsForThread,
+      sleepsIn,
       ...(base.throttled >= 0 && throttled >= 0 && { throttled: throttled - base.throttled }),
       ...(!maybeCollecting && { gc: 0 }),
     };

@@ -87,9 +87,13 @@ export function sleepsIn(epollFds: readonly number[], call: SystemCall): boolean
   return systemCalls?.epoll.includes(call.number) === true && epollFds.includes(call.argument);
 }
 
-/** Whether a thread waits for another one. */
-export function waitsForThread(call: SystemCall): boolean {
-  return call.number === systemCalls?.futex;
+/** What a sleeping thread waits for: another thread, or a system call. */
+export type SleepsIn = 'thread' | 'call';
+
+/** What a thread sleeps in; `undefined` where it is in no system call, or can't be read. */
+export function sleepOf(call: SystemCall): SleepsIn | undefined {
+  if (call.number < 0) return undefined;
+  return call.number === systemCalls?.futex ? 'thread' : 'call';
 }
 
 /**

@@ -11,18 +11,10 @@ import { DoorReader, type LateLoop } from '../door/reader.ts';
 import { HeartbeatFile } from '../still-blocked/heartbeat-file.ts';
 import { Reporter, type ReporterTrouble } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
-import { Float, Int, sharedState, type ThreadData } from './layout.ts';
+import { Float, Int, SLEEPS, sharedState, type ThreadData } from './layout.ts';
 import { sampleIntervalMs } from './pace.ts';
 import { StuckMeter } from './stuck.ts';
-import {
-  ProcFile,
-  type SystemCall,
-  schedTimes,
-  sleepsIn,
-  systemCallOf,
-  taskFile,
-  waitsForThread,
-} from './thread-state.ts';
+import { ProcFile, type SystemCall, schedTimes, sleepOf, sleepsIn, systemCallOf, taskFile } from './thread-state.ts';
 
 const data = workerData as ThreadData;
 const shared = sharedState(data.buffer);
@@ -221,7 +213,7 @@ function look(at: number): number {
     return PARKED_LOOK_MS;
   }
   activeAt = at;
-  int[Int.WAITS_FOR_THREAD] = waitsForThread(call) ? 1 : 0;
+  int[Int.SLEEPS_IN] = SLEEPS.indexOf(sleepOf(call));
   if (busyAt === 0) {
     busyAt = at;
     readBase(beat);

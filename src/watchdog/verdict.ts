@@ -1,4 +1,5 @@
 import type { Cause } from '../semconv.ts';
+import type { SleepsIn } from './thread-state.ts';
 
 /** What is known of a stall's time, in milliseconds. */
 export interface StallEvidence {
@@ -12,8 +13,11 @@ export interface StallEvidence {
   readonly throttled?: number;
   /** Garbage collection in it; `undefined` while that is not reported yet (some turns later). */
   readonly gc?: number | undefined;
-  /** Whether the loop, when asleep, waited for another thread: a call's, or a helper of the garbage collector. */
-  readonly waitsForThread?: boolean;
+  /**
+   * What the loop, when asleep, was last seen to wait for: another thread (a call's, or a helper of the garbage
+   * collector), or a system call that no other thread of the process answers; `undefined`: not seen.
+   */
+  readonly sleepsIn?: SleepsIn | undefined;
   /** For how long the watchdog's thread was held as well, without waiting for a CPU: the process was stopped. */
   readonly stopped?: number | undefined;
   /**
@@ -32,9 +36,11 @@ const isScarce = ({ wall, queue = 0, threadsStarved = 0 }: StallEvidence): boole
 
 /** What no account explains: the thread slept, but for what a tick may hide and for what starved threads explain. */
 function asleep(evidence: StallEvidence): number {
-  const { wall, run = 0, queue = 0, stopped = 0, threadsStarved = 0, waitsForThread } = evidence;
-  if (waitsForThread && isScarce(evidence)) return 0;
-  return Math.max(0, wall - run - queue - stopped - threadsStarved - TICK_MS);
+  const { wall, run = 0, queue = 0, stopped = 0, threadsStarved = 0, sleepsIn } = evidence;
+  if (sleepsIn === 'thread' && isScarce(evidence)) return 0;
+  // What a file, a pipe or a socket has not answered is no other thread's doing.
+  const forThreads = sleepsIn === 'call' ? 0 : threadsStarved;
+  return Math.max(0, wall - run - queue - stopped - forThreads - TICK_MS);
 }
 
 /** A cause must explain so much of the window to be named. Measured: 100 of 100 trials right (`unknown` below it). */
@@ -55,7 +61,7 @@ export function verdict(evidence: StallEvidence): Cause {
   if (queue !== undefined) parts.push(['starved', queue], ['native_wait', asleep(evidence)]);
   let [cause, most]: [Cause, number] = ['unknown', ENOUGH * wall];
   for (const [name, time] of parts) if (time >= most) [cause, most] = [name, time];
-  return cause === 'native_wait' && gc === undefined && evidence.waitsForThread ? 'unknown' : cause;
+  return cause === 'native_wait' && gc === undefined && evidence.sleepsIn === 'thread' ? 'unknown' : cause;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { ReporterData, ReporterMessage, ReporterTrouble } from '../still-bl
 import { CgroupThrottling } from './cgroup.ts';
 import { isDebuggerListening, prepareDebuggerCheck } from './debugger.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
-import { Float, Int, type SharedState, sharedState, type ThreadData } from './layout.ts';
+import { Float, Int, type SharedState, SLEEPS, sharedState, type ThreadData } from './layout.ts';
 import threadSource from './thread.ts?worker';
 import { epollDescriptors, ownCpuTime, ownThreadId, ProcFile, schedTimes, taskFile } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
@@ -227,7 +227,7 @@ export class Watchdog {
     const { float } = this.#shared;
     const length = turn.to - turn.from;
     if (!reading) return { wall: length };
-    const waitsForThread = this.#shared.int[Int.WAITS_FOR_THREAD] === 1;
+    const sleepsIn = SLEEPS[this.#shared.int[Int.SLEEPS_IN]!];
     const base = float[Float.BASE_AT]!;
     const { queue } = reading;
     if (queue !== undefined && float[Float.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
@@ -235,7 +235,7 @@ export class Watchdog {
         wall: reading.before - base,
         run: reading.run - float[Float.BASE_RUN]!,
         queue: queue - float[Float.BASE_QUEUE]!,
-        waitsForThread,
+        sleepsIn,
         ...this.#throttled(),
       };
     }
@@ -245,7 +245,12 @@ export class Watchdog {
     const before = Math.max(0, reading.before - tick.after - (reading.idle - tick.idle) - length);
     const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
     if (queue === undefined || tick.queue === undefined) return { wall: length, run };
-    return { wall: length, run, queue: Math.min(length, queue - tick.queue), waitsForThread };
+    return {
+      wall: length,
+      run,
+      queue: Math.min(length, queue - tick.queue),
+      ...(sleepsIn === 'thread' && { sleepsIn }),
+    };
   }
 
   /** For how long the process's cgroup was throttled since the thread's first late look, where that is known. */

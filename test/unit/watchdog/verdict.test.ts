@@ -52,9 +52,17 @@ test('a span is accused of its own time alone', () => {
 });
 
 test('a sleep that may be a collection is unknown until collections are reported', () => {
-  const asleep = { wall: 100, run: 5, queue: 0, waitsForThread: true };
+  const asleep = { wall: 100, run: 5, queue: 0, sleepsIn: 'thread' } as const;
   assert.equal(verdict(asleep), 'unknown');
   assert.equal(verdict({ ...asleep, gc: 0 }), 'native_wait');
   assert.equal(verdict({ ...asleep, gc: 90 }), 'gc');
   assert.equal(verdict({ wall: 100, run: 5, queue: 0 }), 'native_wait');
+});
+
+test('a sleep while other threads starve is theirs, but for a call that none of them answers', () => {
+  const starved = { wall: 150, run: 5, queue: 5, threadsStarved: 120, gc: 0 };
+  assert.equal(verdict({ ...starved, sleepsIn: 'thread' }), 'unknown');
+  assert.equal(verdict(starved), 'unknown');
+  assert.equal(verdict({ ...starved, sleepsIn: 'call' }), 'native_wait');
+  assert.ok(ownFraction({ ...starved, sleepsIn: 'call' }, 'native_wait') > 0.9);
 });
