@@ -10,7 +10,7 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
   blockedThresholdMs?: number;
   /**
    * The shortest synchronous section that becomes an `event_loop.section` span event, in milliseconds; shorter ones count
-   * in `event_loop.sync.*` alone. Default 1, range 0 to 60,000. Environment: `LOOPBLAME_SECTION_EVENT_MIN_MS`. Since 0.1.0.
+   * in `event_loop.sync.*` alone, which is written on a span from a tenth of this on in all. Default 1, range 0 to 60,000. Environment: `LOOPBLAME_SECTION_EVENT_MIN_MS`. Since 0.1.0.
    */
   sectionEventMinMs?: number;
   /**
@@ -68,6 +68,13 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
    * Default true. Environment: `LOOPBLAME_DOOR`. Since 0.1.0.
    */
   door?: boolean;
+  /**
+   * Whether `loopblame/register` starts an SDK in worker threads too, which inherit `--import` and `--require`. A thread
+   * that has an SDK (by another register that came first, or a NodeSDK of its own with this instrumentation) has its loop
+   * watched in any case; an SDK more for each thread of a pool is for the application to ask for. Read by
+   * `loopblame/register` alone. Default false. Environment: `LOOPBLAME_WORKER_THREADS`. Since 0.1.0.
+   */
+  workerThreads?: boolean;
   /**
    * The most functions that `event_loop.blocked.duration` tells apart; later ones are counted as `_OTHER`.
    * Default 100, range 0 to 10,000. Environment: `LOOPBLAME_MAX_FUNCTIONS`. Since 0.1.0.
@@ -174,6 +181,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: 'LOOPBLAME_DOOR',
     default: true,
     meaning: 'how long requests stood unread while the loop was stuck, by `/proc/self/net`, only while it is stuck',
+  },
+  {
+    name: 'workerThreads',
+    env: 'LOOPBLAME_WORKER_THREADS',
+    default: false,
+    meaning:
+      'whether `loopblame/register` starts an SDK in worker threads too; the loop of a thread that has one is watched anyway',
   },
   {
     name: 'maxFunctions',

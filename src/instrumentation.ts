@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import { type MeterProvider, type TracerProvider, trace } from '@opentelemetry/api';
 import { InstrumentationBase, type InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation';
 import { type ActiveInstance, activeInstance, setActiveInstance } from './active.ts';
@@ -16,7 +15,8 @@ import type { Undo } from './wrap.ts';
  * Finds the spans that block the event loop, and says for how long, where in the code and why.
  *
  * Give it to the `instrumentations` of your NodeSDK; nothing else is needed: it marks spans of whatever instrumentation,
- * as attributes and events on the spans themselves, and emits `event_loop.*` metrics. It watches the main thread's loop.
+ * as attributes and events on the spans themselves, and emits `event_loop.*` metrics. It watches the loop of the thread that it
+ * is made in: a worker thread with an SDK of its own gets one of its own, and they share the watching thread.
  *
  * @throws {TypeError} on options that are not accepted, before anything is patched: all errors in one message.
  * @since 0.1.0
@@ -53,10 +53,6 @@ export class EventLoopInstrumentation
 
   override enable(): void {
     if (this._monitor) return;
-    if (!isMainThread) {
-      warnOnce('thread', 'loops of worker threads are not watched');
-      return;
-    }
     const active = activeInstance();
     if (active && active !== this) {
       warnOnce('twice', 'another EventLoopInstrumentation already watches this process: this one stays off');

@@ -86,6 +86,10 @@ export const ATTR_CODE_FILE_PATH = 'code.file.path';
 export const ATTR_CODE_LINE_NUMBER = 'code.line.number';
 export const ATTR_CODE_STACKTRACE = 'code.stacktrace';
 
+// Whose loop it is, on marks, metrics and logs: semantic conventions
+export const ATTR_THREAD_ID = 'thread.id';
+export const ATTR_THREAD_NAME = 'thread.name';
+
 // Metrics
 export const METRIC_LAG = 'event_loop.lag';
 export const LAG_DESCRIPTION = 'How late the event loop was at its latest since the last reading; about 0 when idle.';

@@ -1,4 +1,5 @@
 import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import { loopThread, threadAttributes } from '../loop-thread.ts';
 import type { Section } from '../sections/recorder.ts';
 import * as semconv from '../semconv.ts';
 import type { Frame } from '../watchdog/judge.ts';
@@ -29,8 +30,11 @@ export interface MetricSources {
   worstLagMs(): number;
   /** What we have taken of the loop's time, and of a thread of our own, since the start. */
   loopOverheadMs(): number;
-  threadOverheadMs(): number;
+  /** `undefined` where another loop's process-wide thread is used, which counts it. */
+  threadOverheadMs(): number | undefined;
 }
+
+const THREAD = threadAttributes(loopThread);
 
 /** The metrics. They count every span and every stall, however traces are sampled. */
 export class Metrics {
@@ -68,18 +72,20 @@ export class Metrics {
       unit: '{span}',
       description: 'Spans that ended, by whether they blocked the event loop.',
     });
-    const observeLag = (result: ObservableResult): void => result.observe(this.#sources.worstLagMs() / 1e3);
+    const observeLag = (result: ObservableResult): void => result.observe(this.#sources.worstLagMs() / 1e3, THREAD);
     const observeSpans = (result: ObservableResult): void => {
-      result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true });
-      result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false });
+      result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true, ...THREAD });
+      result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false, ...THREAD });
     };
     const overhead = meter.createObservableCounter(semconv.METRIC_OVERHEAD, {
       unit: 's',
       description: 'CPU time that loopblame has taken: on the loop for samples and stalls, and of its own thread.',
     });
     const observeOverhead = (result: ObservableResult): void => {
-      result.observe(this.#sources.loopOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'loop' });
-      result.observe(this.#sources.threadOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread' });
+      result.observe(this.#sources.loopOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'loop', ...THREAD });
+      const threadMs = this.#sources.threadOverheadMs();
+      if (threadMs === undefined) return;
+      result.observe(threadMs / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread', ...THREAD });
     };
     overhead.addCallback(observeOverhead);
     lag.addCallback(observeLag);
@@ -103,7 +109,7 @@ export class Metrics {
   }
 
   recordBlocked({ ms, cause, section, code, harmMs, starvedBy, expected }: BlockedRecord): void {
-    const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause };
+    const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause, ...THREAD };
     if (section) {
       attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
       attributes[semconv.ATTR_SECTION_SYSTEM] = section.system;

@@ -2,6 +2,7 @@ import { isMainThread } from 'node:worker_threads';
 import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { clients } from '../clients/index.ts';
+import { resolveConfig } from '../config.ts';
 import { EventLoopInstrumentation } from '../instrumentation.ts';
 import { hasLogger, logInfo, showWarnings, warnOnce } from '../log.ts';
 import { sendAtExit } from './exit.ts';
@@ -13,20 +14,24 @@ const INSTALL = 'npm install @opentelemetry/sdk-node @opentelemetry/instrumentat
 /** How long the end of the process may wait for the last export, unless the standard variables say it. */
 const MAX_WAIT_MS = 5_000;
 
+const UNWATCHED =
+  'this worker thread has no SDK, so its loop is not watched: LOOPBLAME_WORKER_THREADS=true starts one in each';
+
 /** It may be named twice, and be loaded as ESM and as CommonJS, which are different modules. */
 const REGISTERED = Symbol.for('loopblame.registered');
 const globals = globalThis as { [REGISTERED]?: boolean };
 
 /** `loopblame/register`: joins the SDK that is registered, or starts one. Never throws: the application is to run. */
 export function register(): void {
-  // Worker threads inherit --import and --require; their loops are not watched.
-  if (!isMainThread || globals[REGISTERED]) return;
+  if (globals[REGISTERED]) return;
   globals[REGISTERED] = true;
   showWarnings();
   const endEarlyLog = logEarly();
   try {
     if (isDisabled()) logInfo('OTEL_SDK_DISABLED is set: nothing is started');
     else if (isSdkRegistered()) attach();
+    // Worker threads inherit --import and --require.
+    else if (!isMainThread && !resolveConfig().workerThreads) logInfo(UNWATCHED);
     else {
       // Before anything is measured: it takes longer than most blocks.
       const sdk = loadSdk();

@@ -51,11 +51,14 @@ export const SNAPSHOT_BYTES = INTS * 4 + FLOATS * 8;
 
 /**
  * Spans by their number modulo the slots: a span takes a slot when it first has a section, and another one if its slot was
- * taken meanwhile. Words of a slot: the number (0 while it is being written), four of the trace id, two of the span id,
- * the trace flags.
+ * taken meanwhile. Words of a slot: the number (0 while it is being written), the trace flags, and the two ids as their
+ * text: written once a span, and read once a stall.
  */
 export const SPAN_SLOTS = 1024;
-export const SPAN_WORDS = 8;
+export const SPAN_WORDS = 16;
+/** Bytes from a slot's start to the trace id's 32 characters, and from there to the span id's 16. */
+export const TRACE_ID_AT = 8;
+export const SPAN_ID_AT = TRACE_ID_AT + 32;
 const SPAN_BYTES = SPAN_SLOTS * SPAN_WORDS * 4;
 
 /** The code that the last sample found: function, file and line, each on a line of its own, and the stack. */
@@ -73,6 +76,10 @@ export function stampViews(buffer: ArrayBufferLike): StampViews {
 
 export const spanView = (buffer: ArrayBufferLike): Int32Array =>
   new Int32Array(buffer, SNAPSHOT_BYTES, SPAN_SLOTS * SPAN_WORDS);
+
+/** The same memory, for the ids. */
+export const spanText = (buffer: ArrayBufferLike): Buffer =>
+  Buffer.from(buffer as ArrayBuffer, SNAPSHOT_BYTES, SPAN_BYTES);
 
 export const textView = (buffer: ArrayBufferLike): Uint8Array =>
   new Uint8Array(buffer, SNAPSHOT_BYTES + SPAN_BYTES, TEXT_BYTES);

@@ -4,14 +4,17 @@ import {
   RING_SHOWN,
   RING_SLOTS,
   SNAPSHOT_BYTES,
+  SPAN_ID_AT,
   SPAN_SLOTS,
   SPAN_WORDS,
   StampFloat,
   StampInt,
   sectionOf,
   spanOf,
+  spanText,
   spanView,
   stampViews,
+  TRACE_ID_AT,
   textView,
 } from './stamp-layout.ts';
 
@@ -60,14 +63,13 @@ export interface SampleStamp {
 /** Copies are tried so often: a loop that enters and leaves sections all the time is between two only sometimes. */
 const TRIES = 200;
 
-const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
-
 /** Reads, in the thread, what the loop stamped. */
 export class StampReader {
   readonly #shared: Uint8Array;
   readonly #sharedInt: Int32Array;
   readonly #sharedFloat: Float64Array;
   readonly #spans: Int32Array;
+  readonly #spanText: Buffer;
   readonly #text: Buffer;
   readonly #copy = new Uint8Array(SNAPSHOT_BYTES);
   readonly #int: Int32Array;
@@ -79,6 +81,7 @@ export class StampReader {
     this.#sharedInt = shared.int;
     this.#sharedFloat = shared.float;
     this.#spans = spanView(buffer);
+    this.#spanText = spanText(buffer);
     const text = textView(buffer);
     this.#text = Buffer.from(text.buffer, text.byteOffset, text.length);
     const copy = stampViews(this.#copy.buffer);
@@ -153,12 +156,10 @@ export class StampReader {
     const at = (end & (SPAN_SLOTS - 1)) * SPAN_WORDS;
     const number = Atomics.load(this.#spans, at);
     if (spanOf(number) !== end) return undefined;
-    const words = this.#spans.slice(at, at + SPAN_WORDS);
-    if (Atomics.add(this.#spans, at, 0) !== number) return undefined;
-    return {
-      traceId: [...words.subarray(1, 5)].map(hex).join(''),
-      spanId: [...words.subarray(5, 7)].map(hex).join(''),
-      traceFlags: words[7]!,
-    };
+    const traceFlags = this.#spans[at + 1]!;
+    const ids = at * 4 + TRACE_ID_AT;
+    const traceId = this.#spanText.toString('latin1', ids, ids + 32);
+    const spanId = this.#spanText.toString('latin1', at * 4 + SPAN_ID_AT, at * 4 + SPAN_ID_AT + 16);
+    return Atomics.add(this.#spans, at, 0) === number ? { traceId, spanId, traceFlags } : undefined;
   }
 }

@@ -4,15 +4,18 @@ import {
   MAX_SECTIONS,
   newStampBuffer,
   RING_SLOTS,
+  SPAN_ID_AT,
   SPAN_SLOTS,
   SPAN_WORDS,
   StampFloat,
   StampInt,
   sectionOf,
   spanOf,
+  spanText,
   spanView,
   stampOf,
   stampViews,
+  TRACE_ID_AT,
   textView,
   versionOf,
 } from './stamp-layout.ts';
@@ -44,14 +47,9 @@ function numberOf(section: Section): number {
   return number;
 }
 
-/** By character code: the value of a hexadecimal digit. */
-const HEX = new Uint8Array(128);
-for (let value = 0; value < 16; value++) HEX[value.toString(16).charCodeAt(0)] = value;
-
-function hexWord(text: string, from: number): number {
-  let word = 0;
-  for (let i = from; i < from + 8; i++) word = (word << 4) | HEX[text.charCodeAt(i) & 127]!;
-  return word;
+/** What @types/node leaves out: the fastest way to write a short text. */
+interface TextBuffer extends Buffer {
+  latin1Write(text: string, offset: number, length: number): number;
 }
 
 /**
@@ -64,6 +62,7 @@ export class StampWriter {
   readonly #int: Int32Array;
   readonly #float: Float64Array;
   readonly #spans = spanView(this.buffer);
+  readonly #spanText = spanText(this.buffer) as TextBuffer;
   readonly #text: Buffer;
   #changes = 0;
   #finished = 0;
@@ -161,10 +160,9 @@ export class StampWriter {
     const spans = this.#spans;
     const at = (number & (SPAN_SLOTS - 1)) * SPAN_WORDS;
     Atomics.store(spans, at, 0);
-    for (let i = 0; i < 4; i++) spans[at + 1 + i] = hexWord(traceId, 8 * i);
-    spans[at + 5] = hexWord(spanId, 0);
-    spans[at + 6] = hexWord(spanId, 8);
-    spans[at + 7] = traceFlags;
+    spans[at + 1] = traceFlags;
+    this.#spanText.latin1Write(traceId, at * 4 + TRACE_ID_AT, 32);
+    this.#spanText.latin1Write(spanId, at * 4 + SPAN_ID_AT, 16);
     Atomics.store(spans, at, number);
     owner.number = number;
     return number;

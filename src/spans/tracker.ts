@@ -176,9 +176,10 @@ export class SpanTracker {
       const started = (tracer: object, span: Span, options: unknown, parent: unknown): void =>
         this.#started(tracer, span, options, parent);
       const undo = replaceMethod(prototype, 'startSpan', (startSpan) => {
-        return function (this: object, ...args: unknown[]) {
-          const span = Reflect.apply(startSpan, this, args) as Span;
-          started(this, span, args[1], args[2]);
+        return function (this: object, _name: unknown, options: unknown, parent: unknown) {
+          // biome-ignore lint/complexity/noArguments: whatever a newer SDK takes is passed on, without a list for each span
+          const span = Reflect.apply(startSpan, this, arguments) as Span;
+          started(this, span, options, parent);
           return span;
         };
       });
@@ -222,9 +223,10 @@ export class SpanTracker {
     }
     const ending = (ended: object): void => this.#ending(ended);
     const undo = replaceMethod(prototype, 'end', (end) => {
-      return function (this: object, ...args: unknown[]) {
+      return function (this: object) {
         ending(this);
-        return Reflect.apply(end, this, args);
+        // biome-ignore lint/complexity/noArguments: as above
+        return Reflect.apply(end, this, arguments);
       };
     });
     if (!undo) return false;

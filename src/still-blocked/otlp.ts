@@ -30,6 +30,7 @@ export interface Gauge {
   /** Epoch milliseconds. */
   readonly timeMs: number;
   readonly value: number;
+  readonly attributes: Attributes;
 }
 
 const SEVERITY_NUMBERS = { INFO: 9, WARN: 13, ERROR: 17 } as const;
@@ -52,8 +53,8 @@ export function logsRequest({ resource, scope }: Origin, record: LogRecord): obj
 }
 
 export function metricsRequest({ resource, scope }: Origin, gauge: Gauge): object {
-  const { name, unit, description, timeMs, value } = gauge;
-  const dataPoints = [{ timeUnixNano: nanos(timeMs), asDouble: value, attributes: [] }];
+  const { name, unit, description, timeMs, value, attributes } = gauge;
+  const dataPoints = [{ timeUnixNano: nanos(timeMs), asDouble: value, attributes: keyValues(attributes) }];
   const metrics = [{ name, unit, description, gauge: { dataPoints } }];
   return { resourceMetrics: [{ resource: resourceOf(resource), scopeMetrics: [{ scope, metrics }] }] };
 }

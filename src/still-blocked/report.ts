@@ -1,15 +1,10 @@
+import type { LoopThread } from '../loop-thread.ts';
 import * as semconv from '../semconv.ts';
 import { before, type Culprit, culpritOf, type Observation } from './observation.ts';
 import type { Attributes, Gauge, LogRecord } from './otlp.ts';
 
 /** From so many times the limit on, a loop that is still blocked is an error. */
 const ERROR_FROM = 5;
-
-/** The loop's thread, as the process's telemetry tells its loops apart. */
-export interface LoopThread {
-  readonly id: number;
-  readonly name: string;
-}
 
 const seconds = (ms: number): number => Math.round(ms) / 1e3;
 
@@ -25,21 +20,22 @@ export function logRecord(observation: Observation, afterMs: number, thread: Loo
     body: sentence(observation, culprit),
     attributes: {
       ...attributes(observation, culprit),
-      ...threadAttributes(thread),
+      ...ofThread(thread),
       [semconv.ATTR_REPORTS_LOST]: lost || undefined,
     },
     ...span,
   };
 }
 
-/** The main thread's own gauge, whose callback can't run now: the same series goes on. */
-export function lagGauge(stuckMs: number): Gauge {
+/** The loop's own gauge, whose callback can't run now: the same series goes on. */
+export function lagGauge(stuckMs: number, thread: LoopThread): Gauge {
   return {
     name: semconv.METRIC_LAG,
     unit: 's',
     description: semconv.LAG_DESCRIPTION,
     timeMs: Date.now(),
     value: stuckMs / 1e3,
+    attributes: ofThread(thread),
   };
 }
 
@@ -98,6 +94,9 @@ function attributes(observation: Observation, { section, sample, expected }: Cul
   };
 }
 
-const orNone = (texts: string[]): string[] | undefined => (texts.length > 0 ? texts : undefined);
+const ofThread = ({ id, name }: LoopThread): Attributes => ({
+  [semconv.ATTR_THREAD_ID]: id,
+  [semconv.ATTR_THREAD_NAME]: name,
+});
 
-const threadAttributes = ({ id, name }: LoopThread): Attributes => ({ 'thread.id': id, 'thread.name': name });
+const orNone = (texts: string[]): string[] | undefined => (texts.length > 0 ? texts : undefined);

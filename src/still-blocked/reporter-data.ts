@@ -1,7 +1,7 @@
-import { isMainThread, threadId } from 'node:worker_threads';
 import { now } from '../clock.ts';
 import type { ResolvedConfig } from '../config.ts';
 import { warnOnce } from '../log.ts';
+import { loopThread } from '../loop-thread.ts';
 import { isGranted } from '../permission.ts';
 import { VERSION } from '../version.ts';
 import type { ReporterData } from './reporter.ts';
@@ -28,7 +28,7 @@ export function reporterData(config: ResolvedConfig, stamps: SharedArrayBuffer):
     exports,
     resource: ownResource(env),
     version: VERSION,
-    thread: { id: threadId, name: isMainThread ? 'main' : `worker ${threadId}` },
+    thread: loopThread,
     startsUntil: now() + startupGraceMs,
   };
 }

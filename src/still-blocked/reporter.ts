@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { LoopThread } from '../loop-thread.ts';
 import { StampReader, type Stamps } from '../sections/stamp-reader.ts';
 import type { SectionName } from '../sections/stamps.ts';
 import type { Cause } from '../semconv.ts';
@@ -7,7 +7,7 @@ import { type StallEvidence, verdict } from '../watchdog/verdict.ts';
 import { Exporter, type LoadHttp } from './exporter.ts';
 import type { Observation } from './observation.ts';
 import { type Attributes, logsRequest, metricsRequest } from './otlp.ts';
-import { type LoopThread, lagGauge, logRecord, stderrLine } from './report.ts';
+import { lagGauge, logRecord, stderrLine } from './report.ts';
 import type { ExportSettings } from './settings.ts';
 
 /** What the loop hands to the thread at its start. */
@@ -54,11 +54,20 @@ export interface StuckLoop {
   readonly acceptQueue?: number | undefined;
 }
 
+/** How a reporter reaches what is around it. */
+export interface ReporterWays {
+  /** `require` of the thread. */
+  readonly load: (module: string) => unknown;
+  readonly trouble: (told: ReporterTrouble) => void;
+  /** Has the messages of loops heard that are on their way. */
+  readonly drain: () => void;
+}
+
 /** Speaks for a loop that can't: from the thread, past a limit, at doubling intervals, for as long as it is stuck. */
 export class Reporter {
   readonly exporter: Exporter;
   readonly #data: ReporterData;
-  readonly #port: MessagePort;
+  readonly #ways: ReporterWays;
   readonly #stamps: StampReader;
   readonly #names: SectionName[] = [];
   #resource: Attributes;
@@ -67,13 +76,13 @@ export class Reporter {
   #reportAtMs: number;
   #lagAtMs: number;
 
-  constructor(data: ReporterData, port: MessagePort, load: LoadHttp) {
+  constructor(data: ReporterData, ways: ReporterWays) {
     this.#data = data;
-    this.#port = port;
+    this.#ways = ways;
     this.#stamps = new StampReader(data.stamps);
     this.#resource = data.resource;
     this.#reportAtMs = this.#lagAtMs = data.afterMs;
-    this.exporter = new Exporter(load, (error, url) => this.#onFailure(error, url));
+    this.exporter = new Exporter(ways.load as LoadHttp, (error, url) => this.#onFailure(error, url));
   }
 
   /** The loop goes on. */
@@ -91,8 +100,14 @@ export class Reporter {
     return Math.max(0, Math.min(this.#reportAtMs, this.#lagAtMs) - stuckMs);
   }
 
+  hear({ names, resource, metrics }: ReporterMessage): void {
+    if (names) this.#names.splice(names.first, names.list.length, ...names.list);
+    if (resource) this.#resource = resource;
+    if (metrics !== undefined) this.#hasMetrics = metrics;
+  }
+
   report(stuck: StuckLoop): void {
-    this.#readMessages();
+    this.#ways.drain();
     const { stuckMs } = stuck;
     if (stuckMs >= this.#reportAtMs) {
       while (stuckMs >= this.#reportAtMs) this.#reportAtMs *= 2;
@@ -113,7 +128,8 @@ export class Reporter {
 
   #sendLag(stuckMs: number): void {
     const { metrics } = this.#data.exports;
-    if (metrics && this.#hasMetrics) this.exporter.send(metrics, metricsRequest(this.#origin(), lagGauge(stuckMs)));
+    if (metrics && this.#hasMetrics)
+      this.exporter.send(metrics, metricsRequest(this.#origin(), lagGauge(stuckMs, this.#data.thread)));
   }
 
   #observe(stuck: StuckLoop): Observation {
@@ -149,15 +165,6 @@ export class Reporter {
     return { resource: this.#resource, scope: { name: 'loopblame', version: this.#data.version } };
   }
 
-  #readMessages(): void {
-    for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port)) {
-      const { names, resource, metrics } = got.message as ReporterMessage;
-      if (names) this.#names.splice(names.first, names.list.length, ...names.list);
-      if (resource) this.#resource = resource;
-      if (metrics !== undefined) this.#hasMetrics = metrics;
-    }
-  }
-
   /** `process.stderr` of a worker is written by the main thread, which is blocked. */
   #print(line: string): void {
     try {
@@ -173,6 +180,6 @@ export class Reporter {
     this.#hasFailed = true;
     const reason = (error as NodeJS.ErrnoException).code ?? error.message;
     const message = `that the loop was blocked could not be reported to ${url} while it was: ${reason}`;
-    this.#port.postMessage({ level: 'info', kind: 'still-blocked', message } satisfies ReporterTrouble);
+    this.#ways.trouble({ level: 'info', kind: 'still-blocked', message });
   }
 }

@@ -1,5 +1,4 @@
 import { relative } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import { evidenceOf } from '../blame/marks.ts';
 import type { Share } from '../blame/shares.ts';
 import { isDebuggerListening } from '../watchdog/debugger.ts';
@@ -87,9 +86,6 @@ function errorOf(judged: Judged, count: number, maxMs: number): LoopBlockedError
   }
   if (ms - ownMs >= 1) lines.push(`it stood still for ${inMs(ms)} in all, which counts without: ${whatElse(judged)}`);
   if (count > 1) lines.push(`it was the longest of ${count} such holds`);
-  if (!code && !isMainThread) {
-    lines.push('functions cannot be named in worker threads: let the tests run in processes (Vitest: pool "forks")');
-  }
   const { functionName, file, line } = code ?? {};
   const details = { heldMs: ownMs, maxMs, cause, functionName, file, line };
   return new LoopBlockedError(lines.join('\n  '), details, top ? formatStack(top.stack.map(toSource)) : '');

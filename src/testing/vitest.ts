@@ -5,9 +5,6 @@
  * // vitest.config.js
  * export default { test: { setupFiles: ['loopblame/testing/vitest'] } };
  * ```
- *
- * Functions are named in Vitest's default pool, `forks`. In `threads` a block is measured and fails the test, but nobody is
- * named.
  */
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { failOnBlockedLoop } from './suite.ts';

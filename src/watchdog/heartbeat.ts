@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import timers from 'node:timers';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
-import { Float, Int, type SharedState } from './layout.ts';
+import { LoopFloat, LoopInt, type SharedBlock } from './layout.ts';
 import { type LongTurn, TurnMeter } from './turns.ts';
 
 export interface HeartbeatListener {
@@ -32,9 +32,10 @@ const INTERVAL_MS = 10;
  * the loop does not sleep and the stamp comes at once. Nothing re-arms it once the loop is quiet.
  */
 export class Heartbeat {
-  readonly #shared: SharedState;
+  readonly #shared: SharedBlock;
   readonly #listener: HeartbeatListener;
   readonly #onTick: (at: number) => void;
+  readonly #wakeThread: () => void;
   readonly #tickMs: number;
   /** Where the thread can't tell an idle loop from a blocked one, the beat must go on while idle. */
   readonly #beatsWhileIdle: boolean;
@@ -48,13 +49,14 @@ export class Heartbeat {
 
   /** @param onTick is called now and then while the loop is busy (a few times per threshold), never while it is idle */
   constructor(
-    shared: SharedState,
+    shared: SharedBlock,
     listener: HeartbeatListener,
-    options: { thresholdMs: number; beatsWhileIdle: boolean; onTick: (at: number) => void },
+    options: { thresholdMs: number; beatsWhileIdle: boolean; onTick: (at: number) => void; wakeThread: () => void },
   ) {
     this.#shared = shared;
     this.#listener = listener;
     this.#onTick = options.onTick;
+    this.#wakeThread = options.wakeThread;
     this.#beatsWhileIdle = options.beatsWhileIdle;
     this.#tickMs = options.beatsWhileIdle ? INTERVAL_MS : Math.max(2, options.thresholdMs / 4);
     this.#turns = new TurnMeter(options.thresholdMs);
@@ -64,12 +66,12 @@ export class Heartbeat {
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#shared.float[Float.BEAT] = 0;
+    this.#shared.float[LoopFloat.BEAT] = 0;
     const first = (): void => {
       if (!this.#running) return;
       const at = now();
       this.#turns.begin(at, idleTime());
-      this.#shared.float[Float.BEAT] = at;
+      this.#shared.float[LoopFloat.BEAT] = at;
       this.#arm();
       setImmediate(this.#beat).unref();
     };
@@ -89,7 +91,7 @@ export class Heartbeat {
 
   /** The time since the last turn's end, sleep included: at least as long as the current turn. Costs next to nothing. */
   sinceBeat(at: number): number {
-    return at - this.#shared.float[Float.BEAT]!;
+    return at - this.#shared.float[LoopFloat.BEAT]!;
   }
 
   /** The longest turn since the last call (or the current one so far), in milliseconds. */
@@ -97,10 +99,9 @@ export class Heartbeat {
     return this.#turns.takeWorst(now(), idleTime());
   }
 
-  /** Work begins on a loop that was idle for long: the thread shall look as often as the threshold asks for. */
-  wakeThread(): void {
-    Atomics.store(this.#shared.int, Int.WAKE, 1);
-    Atomics.notify(this.#shared.int, Int.WAKE);
+  /** Work begins: on a loop that was idle for long the thread looks rarely, and shall do so at once. */
+  noteActivity(): void {
+    if (this.#shared.int[LoopInt.PARKED] === 1) this.#wakeThread();
   }
 
   #beat = (): void => {
@@ -108,10 +109,10 @@ export class Heartbeat {
     const at = now();
     const long = this.#turns.end(at, idleTime());
     this.#beats++;
-    this.#shared.float[Float.PREVIOUS_BEAT] = this.#shared.float[Float.BEAT]!;
-    this.#shared.float[Float.BEAT] = at;
-    this.#shared.float[Float.SLEPT_UNTIL] = this.#turns.sleptUntil;
-    if (this.#shared.int[Int.PARKED] === 1) this.wakeThread();
+    this.#shared.float[LoopFloat.PREVIOUS_BEAT] = this.#shared.float[LoopFloat.BEAT]!;
+    this.#shared.float[LoopFloat.BEAT] = at;
+    this.#shared.float[LoopFloat.SLEPT_UNTIL] = this.#turns.sleptUntil;
+    this.noteActivity();
     try {
       if (long) this.#listener.onLongTurn(long);
       this.#wanted = this.#listener.onTurnEnd();

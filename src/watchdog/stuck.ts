@@ -1,6 +1,6 @@
 import { now } from '../clock.ts';
 import type { CgroupThrottling } from './cgroup.ts';
-import { Float, Int, type SharedState, SLEEPS } from './layout.ts';
+import { LoopInt, type SharedBlock, SLEEPS, ThreadFloat } from './layout.ts';
 import { type ProcFile, type SchedTimes, schedTimes } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
 
@@ -23,7 +23,8 @@ interface Base extends SchedTimes {
 
 /** For how long the loop has been stuck, and why, as the thread sees it while it lasts. */
 export class StuckMeter {
-  readonly #shared: SharedState;
+  readonly #loop: SharedBlock;
+  readonly #thread: SharedBlock;
   readonly #loopSched: ProcFile;
   readonly #cgroup: CgroupThrottling;
   #since = 0;
@@ -32,8 +33,9 @@ export class StuckMeter {
   #stoppedBefore = 0;
   #base: Base | undefined;
 
-  constructor(shared: SharedState, loopSched: ProcFile, cgroup: CgroupThrottling) {
-    this.#shared = shared;
+  constructor(loop: SharedBlock, thread: SharedBlock, loopSched: ProcFile, cgroup: CgroupThrottling) {
+    this.#loop = loop;
+    this.#thread = thread;
     this.#loopSched = loopSched;
     this.#cgroup = cgroup;
   }
@@ -45,7 +47,7 @@ export class StuckMeter {
 
   /** The loop sleeps: what was before is of no account. */
   rest(): void {
-    this.#stoppedBefore = this.#shared.float[Float.STOPPED]!;
+    this.#stoppedBefore = this.#thread.float[ThreadFloat.STOPPED]!;
   }
 
   /** It has ended a turn since the last look. A stop in between may have been after that, and then is none of its time. */
@@ -55,13 +57,13 @@ export class StuckMeter {
 
   /** A look is over. */
   looked(): void {
-    this.#stoppedAtLook = this.#shared.float[Float.STOPPED]!;
+    this.#stoppedAtLook = this.#thread.float[ThreadFloat.STOPPED]!;
   }
 
   /** It is found to be stuck, and has been since then. */
   begin(since: number): void {
     this.#since = since;
-    const { float } = this.#shared;
+    const { float } = this.#thread;
     const times = schedTimes(this.#loopSched);
     // After the reading: what passes between the two, if this thread loses its CPU there, must not look like sleep.
     this.#base = times && {
@@ -69,14 +71,14 @@ export class StuckMeter {
       at: now(),
       processCpu: processCpuMs(),
       throttled: this.#cgroup.throttledMs(),
-      stopped: float[Float.STOPPED]!,
-      starved: float[Float.STARVED]!,
+      stopped: float[ThreadFloat.STOPPED]!,
+      starved: float[ThreadFloat.STARVED]!,
     };
   }
 
   /** Without the time that the whole process was stopped. */
   stuckMs(at: number): number {
-    return Math.max(0, at - this.#since - (this.#shared.float[Float.STOPPED]! - this.#stoppedBefore));
+    return Math.max(0, at - this.#since - (this.#thread.float[ThreadFloat.STOPPED]! - this.#stoppedBefore));
   }
 
   /** What is known by now of why. */
@@ -85,11 +87,11 @@ export class StuckMeter {
     const before = now();
     const times = base && schedTimes(this.#loopSched);
     if (!base || !times) return { wall: before - this.#since };
-    const { float, int } = this.#shared;
+    const { float } = this.#thread;
     const wall = before - base.at;
     const run = times.run - base.run;
     const throttled = this.#cgroup.throttledMs();
-    const sleepsIn = SLEEPS[int[Int.SLEEPS_IN]!];
+    const sleepsIn = SLEEPS[this.#loop.int[LoopInt.SLEEPS_IN]!];
     // Collections are reported on the loop, later. One that the loop waits for keeps other threads busy.
     const others = processCpuMs() - base.processCpu - run;
     const maybeCollecting = sleepsIn === 'thread' && others > OTHERS_QUIET * wall;
@@ -97,8 +99,8 @@ export class StuckMeter {
       wall,
       run,
       queue: times.queue - base.queue,
-      stopped: Math.min(wall, float[Float.STOPPED]! - base.stopped),
-      threadsStarved: Math.min(wall, float[Float.STARVED]! - base.starved),
+      stopped: Math.min(wall, float[ThreadFloat.STOPPED]! - base.stopped),
+      threadsStarved: Math.min(wall, float[ThreadFloat.STARVED]! - base.starved),
       sleepsIn,
       ...(base.throttled >= 0 && throttled >= 0 && { throttled: throttled - base.throttled }),
       ...(!maybeCollecting && { gc: 0 }),

@@ -1,24 +1,28 @@
 import { unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isMainThread, Worker } from 'node:worker_threads';
+import { isMainThread, threadId } from 'node:worker_threads';
 import { now } from '../clock.ts';
-import { logInfo, warnOnce } from '../log.ts';
+import { warnOnce } from '../log.ts';
 import { mainGlobal } from '../main-global.ts';
 import { isGranted } from '../permission.ts';
-import type { ReporterData, ReporterMessage, ReporterTrouble } from '../still-blocked/reporter.ts';
+import type { ReporterData, ReporterMessage } from '../still-blocked/reporter.ts';
 import { CgroupThrottling } from './cgroup.ts';
 import { isDebuggerListening, prepareDebuggerCheck } from './debugger.ts';
 import { Heartbeat, type HeartbeatListener, idleTime } from './heartbeat.ts';
-import { Float, Int, type SharedState, SLEEPS, sharedState, type ThreadData } from './layout.ts';
-import threadSource from './thread.ts?worker';
+import {
+  type LoopData,
+  LoopFloat,
+  LoopInt,
+  type SharedBlock,
+  SLEEPS,
+  sharedBlock,
+  ThreadFloat,
+  wakeThread,
+} from './layout.ts';
+import { type ThreadLink, threadLink } from './thread-link.ts';
 import { epollDescriptors, ownCpuTime, ownThreadId, ProcFile, schedTimes, taskFile } from './thread-state.ts';
 import type { StallEvidence } from './verdict.ts';
 
-/**
- * How long the exit handler waits for the thread to close its inspector session. Measured: 0 to 7 ms, on a machine that is
- * short of CPUs 32 and once more than 50, which is when Node says that it waits for a debugger.
- */
-const EXIT_WAIT_MS = 500;
 /** A thread that is later than this for its own look was held as well: nothing is known of who held the loop. */
 const THREAD_LATE_MS = 15;
 
@@ -90,7 +94,8 @@ function writable(path: string): string {
 /** The loop's side of the watchdog: heartbeat, thread, readings, exit handshake. */
 export class Watchdog {
   readonly heartbeat: Heartbeat;
-  readonly #shared: SharedState = sharedState();
+  readonly #shared: SharedBlock = sharedBlock();
+  readonly #thread: ThreadLink;
   readonly #listener: WatchdogListener;
   readonly #thresholdMs: number;
   readonly #sampling: boolean;
@@ -104,34 +109,40 @@ export class Watchdog {
   /** What the thread was told, for one that starts later. */
   readonly #told: ReporterMessage[] = [];
   #sampleName = '';
-  #tickReading: Reading | undefined;
-  #worker: Worker | undefined;
+  /** The last readings that a tick took: the very last may be from the midst of a turn. */
+  #ticks: { readonly last?: Reading | undefined; readonly older?: Reading | undefined } = {};
+  #isStarted = false;
 
   constructor(listener: WatchdogListener, options: WatchdogOptions) {
     this.#listener = listener;
     this.#thresholdMs = options.thresholdMs;
-    this.#sampling = options.sampling && isMainThread;
+    this.#sampling = options.sampling;
     this.#door = options.door;
     this.#reporter = options.reporter;
-    this.#heartbeatFile = writable((options.heartbeatFile ?? '').replaceAll('{pid}', `${process.pid}`));
+    // One a process: the file tells of its main loop.
+    const heartbeatFile = isMainThread ? options.heartbeatFile : undefined;
+    this.#heartbeatFile = writable((heartbeatFile ?? '').replaceAll('{pid}', `${process.pid}`));
     const syscall = new ProcFile(taskFile(this.#tid, 'syscall'));
     this.#epollFds = epollDescriptors(syscall);
     syscall.close();
+    // Without its state, the end of a thread that is terminated would look like a loop that is stuck.
+    this.#thread = threadLink(schedTimes(this.#sched) !== undefined);
     this.heartbeat = new Heartbeat(this.#shared, listener, {
       thresholdMs: options.thresholdMs,
       beatsWhileIdle: this.#epollFds.length === 0,
+      wakeThread: () => wakeThread(this.#thread.shared),
       onTick: (at) => {
-        if (!this.#tickReading || at - this.#tickReading.after >= this.#thresholdMs) this.#tickReading = this.read();
+        if (this.#ticks.last && at - this.#ticks.last.after < this.#thresholdMs) return;
+        this.#ticks = { last: this.read(), older: this.#ticks.last };
       },
     });
   }
 
   start(): void {
-    if (this.#worker) return;
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.sampleSpacing = 1;
     prepareDebuggerCheck();
-    Atomics.store(this.#shared.int, Int.EXIT, 0);
-    Atomics.store(this.#shared.int, Int.EXITED, 0);
     this.heartbeat.start();
     this.#sampleName = freeSampleName();
     Object.defineProperty(mainGlobal, Symbol.for(this.#sampleName), {
@@ -139,7 +150,8 @@ export class Watchdog {
       enumerable: false,
       configurable: true,
     });
-    this.#startThread();
+    this.#thread.start(this.#loopData(), this.#heartbeatFile);
+    for (const message of this.#told) this.#post(message);
     process.on('exit', this.#onExit);
   }
 
@@ -149,16 +161,15 @@ export class Watchdog {
     Reflect.deleteProperty(mainGlobal, Symbol.for(this.#sampleName));
     this.#sched.close();
     this.#cgroup.close();
-    const worker = this.#worker;
-    this.#worker = undefined;
-    if (!worker) return;
+    if (!this.#isStarted) return;
+    this.#isStarted = false;
     this.#onExit();
-    void worker.terminate().catch(() => {});
+    this.#thread.stop();
   }
 
   /** Work begins: a thread that looks rarely, because the loop was idle for long, shall look at once. */
   noteActivity(): void {
-    if (this.#shared.int[Int.PARKED] === 1) this.heartbeat.wakeThread();
+    this.heartbeat.noteActivity();
   }
 
   /** The loop thread's CPU and queue time, now; `undefined` where the system does not tell. */
@@ -170,12 +181,12 @@ export class Watchdog {
 
   /** When the loop's last turn ended. */
   get beat(): number {
-    return this.#shared.float[Float.BEAT]!;
+    return this.#shared.float[LoopFloat.BEAT]!;
   }
 
   /** Until when the loop has slept last, before its current turn. */
   get sleptUntil(): number {
-    return this.#shared.float[Float.SLEPT_UNTIL]!;
+    return this.#shared.float[LoopFloat.SLEPT_UNTIL]!;
   }
 
   /** Tells the thread what its reports shall say: before the loop is stuck, for then it can't. */
@@ -187,7 +198,7 @@ export class Watchdog {
 
   #post(message: ReporterMessage): void {
     try {
-      this.#worker?.postMessage(message);
+      this.#thread.report(message);
     } catch (error) {
       warnOnce('tell', 'what a blocked loop is to be reported by cannot be handed to the thread', error);
     }
@@ -195,28 +206,30 @@ export class Watchdog {
 
   /** How many times as far apart as usual samples shall be; 0: none. */
   set sampleSpacing(spacing: number) {
-    Atomics.store(this.#shared.int, Int.SAMPLE_SPACING, spacing);
+    Atomics.store(this.#shared.int, LoopInt.SAMPLE_SPACING, spacing);
   }
 
-  /** The thread's own CPU time since the start, in milliseconds. */
-  get threadRunMs(): number {
-    return this.#shared.float[Float.OWN_RUN]!;
+  /** The thread's own CPU time since the start, in milliseconds; `undefined` where it is another loop's. */
+  get threadRunMs(): number | undefined {
+    if (this.#thread.isShared) return undefined;
+    return this.#thread.shared.float[ThreadFloat.OWN_RUN]!;
   }
 
   /** For how long, in all, the thread was held: by a stop of the process, and by waiting for a CPU. */
   get threadHeld(): ThreadHeld {
-    return { stopped: this.#shared.float[Float.STOPPED]!, starved: this.#shared.float[Float.STARVED]! };
+    const { float } = this.#thread.shared;
+    return { stopped: float[ThreadFloat.STOPPED]!, starved: float[ThreadFloat.STARVED]! };
   }
 
   /** Whether the thread has looked after this moment, so that what it knows of the time before is complete. */
   hasThreadLookedSince(at: number): boolean {
-    return this.#worker === undefined || this.#shared.float[Float.LAST_LOOK]! > at;
+    return !this.#thread.isAlive || this.#thread.shared.float[ThreadFloat.LAST_LOOK]! > at;
   }
 
   /** Whether the thread is late itself: then neither of the two knows what the other was held by. */
   isThreadLate(at: number): boolean {
-    const next = this.#shared.float[Float.NEXT_LOOK]!;
-    return this.#worker !== undefined && next > 0 && at - next > THREAD_LATE_MS;
+    const next = this.#thread.shared.float[ThreadFloat.NEXT_LOOK]!;
+    return this.#thread.isAlive && next > 0 && at - next > THREAD_LATE_MS;
   }
 
   /**
@@ -227,20 +240,22 @@ export class Watchdog {
     const { float } = this.#shared;
     const length = turn.to - turn.from;
     if (!reading) return { wall: length };
-    const sleepsIn = SLEEPS[this.#shared.int[Int.SLEEPS_IN]!];
-    const base = float[Float.BASE_AT]!;
+    const sleepsIn = SLEEPS[this.#shared.int[LoopInt.SLEEPS_IN]!];
+    const base = float[LoopFloat.BASE_AT]!;
     const { queue } = reading;
-    if (queue !== undefined && float[Float.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
+    if (queue !== undefined && float[LoopFloat.BASE_BEAT] === turn.beat && reading.before - base >= length / 2) {
       return {
         wall: reading.before - base,
-        run: reading.run - float[Float.BASE_RUN]!,
-        queue: queue - float[Float.BASE_QUEUE]!,
+        run: reading.run - float[LoopFloat.BASE_RUN]!,
+        queue: queue - float[LoopFloat.BASE_QUEUE]!,
         sleepsIn,
         ...this.#throttled(),
       };
     }
-    const tick = this.#tickReading;
-    if (!tick || tick.after > turn.to) return { wall: length };
+    const { last, older } = this.#ticks;
+    // One from within the turn does not know what came before it in the turn.
+    const tick = last && last.after <= turn.from ? last : older;
+    if (!tick || tick.after > turn.from) return { wall: length };
     // Between that tick and the turn the loop slept or was healthily busy; the latter is taken for CPU time.
     const before = Math.max(0, reading.before - tick.after - (reading.idle - tick.idle) - length);
     const run = Math.min(length, Math.max(0, reading.run - tick.run - before));
@@ -255,70 +270,43 @@ export class Watchdog {
 
   /** For how long the process's cgroup was throttled since the thread's first late look, where that is known. */
   #throttled(): { throttled: number } | undefined {
-    const before = this.#shared.float[Float.BASE_THROTTLED]!;
+    const before = this.#shared.float[LoopFloat.BASE_THROTTLED]!;
     const after = this.#cgroup.throttledMs();
     return before < 0 || after < 0 ? undefined : { throttled: after - before };
   }
 
-  #startThread(): void {
-    const workerData: ThreadData = {
+  #loopData(): LoopData {
+    const isAllowed = isGranted('inspector');
+    if (this.#sampling && !isAllowed) {
+      warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');
+    }
+    return {
       buffer: this.#shared.buffer,
       thresholdMs: this.#thresholdMs,
+      threadId,
       tid: this.#tid,
       epollFds: this.#epollFds,
       // connectToMainThread() aborts the process without this grant, which can't be caught.
-      sampling: this.#sampling && isGranted('inspector'),
+      sampling: this.#sampling && isAllowed,
       sampleExpression: `globalThis[Symbol.for('${this.#sampleName}')]()`,
       door: this.#door,
       reporter: this.#reporter,
-      heartbeatFile: this.#heartbeatFile,
     };
-    if (this.#sampling && !workerData.sampling) {
-      warnOnce('permission', 'no stack samples: the permission model does not grant the inspector');
-    }
-    try {
-      const worker = new Worker(threadSource, {
-        eval: true,
-        name: 'loopblame',
-        workerData,
-        execArgv: [],
-        env: {},
-        stdin: false,
-      });
-      // Before unref(): a listener that is added later keeps the process alive.
-      worker.on('message', ({ level, kind, message }: ReporterTrouble) => {
-        if (level === 'warn') warnOnce(kind, message);
-        else logInfo(message);
-      });
-      worker.unref();
-      worker.once('error', (error) => {
-        warnOnce('thread', 'the watchdog thread has ended: blocks are measured, but not sampled', error);
-        this.#worker = undefined;
-      });
-      this.#worker = worker;
-      for (const message of this.#told) this.#post(message);
-    } catch (error) {
-      warnOnce('thread', 'the watchdog thread cannot start: blocks are measured, but not sampled', error);
-    }
   }
 
   #sample = (): void => {
     // This runs in the middle of the application's code: nothing may reach it.
     try {
-      this.#shared.int[Int.DEBUGGED] = isDebuggerListening() ? 1 : 0;
-      this.#listener.onSample(this.#shared.float[Float.POSTED_AT]!, now(), this.#sample);
+      this.#shared.int[LoopInt.DEBUGGED] = isDebuggerListening() ? 1 : 0;
+      const at = now();
+      this.#listener.onSample(Math.min(at, this.#shared.float[LoopFloat.POSTED_AT]!), at, this.#sample);
     } catch (error) {
       warnOnce('sample', 'a stack sample failed', error);
     }
   };
 
-  /** An open session at exit makes Node print "Waiting for the debugger to disconnect...". */
   #onExit = (): void => {
-    const { int } = this.#shared;
-    Atomics.store(int, Int.EXIT, 1);
-    Atomics.store(int, Int.WAKE, 1);
-    Atomics.notify(int, Int.WAKE);
-    if (Atomics.load(int, Int.SESSION) === 1) atomicsWait(int, Int.EXITED, 0, EXIT_WAIT_MS);
+    this.#thread.leave();
     if (this.#heartbeatFile !== '') this.#removeHeartbeatFile();
   };
 
@@ -331,6 +319,5 @@ export class Watchdog {
   }
 }
 
-// Kept from before they are patched: our own calls are no sections of the application's.
-const atomicsWait = Atomics.wait;
+// Kept from before it is patched: our own calls are no sections of the application's.
 const removeFile = unlinkSync;

@@ -32,7 +32,7 @@ const CHOICES: Partial<Record<Name, string[]>> = { stalls: ['event', 'span'] };
 const kinds = {
   number: Object.keys(LIMITS),
   choice: Object.keys(CHOICES),
-  boolean: ['clientSpans', 'door', 'sampling', 'stderr'],
+  boolean: ['clientSpans', 'door', 'sampling', 'stderr', 'workerThreads'],
   path: ['heartbeatFile'],
 };
 
@@ -219,6 +219,7 @@ describe('an environment variable', () => {
       LOOPBLAME_STILL_BLOCKED_AFTER_MS: ['99', 'off'],
       LOOPBLAME_STDERR: ['2', 'on'],
       LOOPBLAME_DOOR: ['on', 'closed'],
+      LOOPBLAME_WORKER_THREADS: ['1', 'all'],
       LOOPBLAME_OVERHEAD_BUDGET: ['1%', '0'],
       LOOPBLAME_MAX_FUNCTIONS: ['1.5', '-1'],
     };

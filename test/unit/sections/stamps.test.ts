@@ -167,13 +167,14 @@ test('a sample in the midst of writing a span leaves both as they are', () => {
   const [interrupted, other] = [span(), span()];
   const { traceId, spanId, traceFlags } = interrupted.ids;
   let interrupts = 0;
-  const interrupting = {
-    charCodeAt(i: number) {
-      if (i === 20 && interrupts++ === 0) writer.sample(5, other.state, '');
-      return traceId.charCodeAt(i);
+  interrupted.state.span.spanContext = () => ({
+    traceId,
+    spanId,
+    get traceFlags() {
+      if (interrupts++ === 0) writer.sample(5, other.state, '');
+      return traceFlags;
     },
-  };
-  interrupted.state.span.spanContext = () => ({ traceId: interrupting as unknown as string, spanId, traceFlags });
+  });
   writer.enter(0, section('interrupted'), interrupted.state, 0);
   assert.equal(interrupts, 1);
   assert.deepEqual(reader.read().open[0]!.span, interrupted.ids);

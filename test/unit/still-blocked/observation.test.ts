@@ -162,7 +162,8 @@ test('sections before are none where nothing has run, and unknown where a name i
   assert.deepEqual(before(observation({ stamps })), ['unknown, 0.0 ms, 0.1 s ago']);
 });
 
-test('the gauge is the main thread’s own, in seconds', () => {
-  const { name, unit, value } = lagGauge(1234);
+test('the gauge is the loop’s own, in seconds', () => {
+  const { name, unit, value, attributes } = lagGauge(1234, { id: 3, name: 'images' });
   assert.deepEqual([name, unit, value], ['event_loop.lag', 's', 1.234]);
+  assert.deepEqual(attributes, { 'thread.id': 3, 'thread.name': 'images' });
 });

@@ -41,7 +41,14 @@ test('a real receiver reads back what was written', async () => {
     );
     exporter.send(
       target('metrics'),
-      metricsRequest(origin, { name: 'event_loop.lag', unit: 's', description: 'd', timeMs, value: 2 }),
+      metricsRequest(origin, {
+        name: 'event_loop.lag',
+        unit: 's',
+        description: 'd',
+        timeMs,
+        value: 2,
+        attributes: { a: 1 },
+      }),
     );
   });
   await receiver.close();
@@ -67,7 +74,7 @@ test('a real receiver reads back what was written', async () => {
       resource,
       name: 'event_loop.lag',
       unit: 's',
-      attributes: {},
+      attributes: { a: 1 },
       timeMs,
       type: 'gauge',
       value: 2,

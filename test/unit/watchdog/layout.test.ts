@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Float, Int, sharedState } from '../../../src/watchdog/layout.ts';
+import { LoopFloat, LoopInt, sharedBlock, ThreadFloat, ThreadInt } from '../../../src/watchdog/layout.ts';
 
 test('every slot is a slot of its own, inside the memory', () => {
-  const { int, float } = sharedState();
+  const { int, float } = sharedBlock();
   for (const [slots, view] of [
-    [Int, int],
-    [Float, float],
+    [ThreadInt, int],
+    [LoopInt, int],
+    [ThreadFloat, float],
+    [LoopFloat, float],
   ] as const) {
     const indexes: number[] = Object.values(slots);
     assert.equal(new Set(indexes).size, indexes.length);
@@ -15,10 +17,10 @@ test('every slot is a slot of its own, inside the memory', () => {
 });
 
 test('both threads see the same memory', () => {
-  const loop = sharedState();
-  const thread = sharedState(loop.buffer);
-  loop.float[Float.OWN_RUN] = 12.5;
-  Atomics.store(thread.int, Int.SAMPLE_SPACING, 4);
-  assert.equal(thread.float[Float.OWN_RUN], 12.5);
-  assert.equal(loop.int[Int.SAMPLE_SPACING], 4);
+  const loop = sharedBlock();
+  const thread = sharedBlock(loop.buffer);
+  loop.float[LoopFloat.BEAT] = 12.5;
+  Atomics.store(thread.int, LoopInt.SAMPLE_SPACING, 4);
+  assert.equal(thread.float[LoopFloat.BEAT], 12.5);
+  assert.equal(loop.int[LoopInt.SAMPLE_SPACING], 4);
 });

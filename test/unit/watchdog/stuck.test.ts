@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { now } from '../../../src/clock.ts';
 import { CgroupThrottling } from '../../../src/watchdog/cgroup.ts';
-import { Float, sharedState } from '../../../src/watchdog/layout.ts';
+import { sharedBlock, ThreadFloat } from '../../../src/watchdog/layout.ts';
 import { StuckMeter } from '../../../src/watchdog/stuck.ts';
 import { ProcFile, schedTimes } from '../../../src/watchdog/thread-state.ts';
 
 const nothing = '/proc/self/none';
 
 function meter(sched = nothing): { stuck: StuckMeter; stop(ms: number): void } {
-  const shared = sharedState();
+  const thread = sharedBlock();
   return {
-    stuck: new StuckMeter(shared, new ProcFile(sched), new CgroupThrottling()),
+    stuck: new StuckMeter(sharedBlock(), thread, new ProcFile(sched), new CgroupThrottling()),
     /** The thread finds that the process was stopped for so long. */
     stop(ms) {
-      shared.float[Float.STOPPED] = shared.float[Float.STOPPED]! + ms;
+      thread.float[ThreadFloat.STOPPED]! += ms;
     },
   };
 }
