@@ -7,7 +7,7 @@ import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import { formatStack } from '../watchdog/stack.ts';
 import { ownFraction, type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
-import type { Share, StallShares } from './shares.ts';
+import { callOf, type Share, type StallShares } from './shares.ts';
 
 /** Puts a stall on the span that caused it. */
 export type DrawStall = (span: Span, share: Share<SpanState>, attributes: Attributes) => void;
@@ -195,7 +195,7 @@ export class StallMarks {
     });
     // Cause, call and code are those of the longest stretch, as they are known by now: what was written before goes.
     if (share.ms < maxBefore) return;
-    const section = share.section && share.sectionMs >= share.ms / 2 ? share.section.name : undefined;
+    const section = callOf(share)?.name;
     const attributes: Attributes = {
       ...blocked.told,
       [semconv.ATTR_BLOCKED_CAUSE]: spanCause(evidenceOf(share, evidence)),

@@ -38,6 +38,8 @@ export interface Share<Owner> {
   section: Section | undefined;
   sectionMs: number;
   readonly sections: Map<string, number>;
+  /** The time of each client's calls together, by its system. */
+  readonly clients: Map<string, number>;
   /** What is known of its longest section alone; `undefined` where the stall's evidence is all there is. */
   evidence: StallEvidence | undefined;
   evidenceMs: number;
@@ -103,6 +105,7 @@ class Ledger<Owner> {
         section: undefined,
         sectionMs: 0,
         sections: new Map(),
+        clients: new Map(),
         evidence: undefined,
         evidenceMs: 0,
         code: undefined,
@@ -322,6 +325,7 @@ function provenRun<Owner>(samples: readonly Sample<Owner>[]): number {
 function seeSection<Owner>(share: Share<Owner>, { section, details }: SectionPiece<Owner>, ms: number): void {
   const sum = (share.sections.get(section.name) ?? 0) + ms;
   share.sections.set(section.name, sum);
+  share.clients.set(section.system, (share.clients.get(section.system) ?? 0) + ms);
   if (sum > share.sectionMs) {
     share.section = section;
     share.sectionMs = sum;
@@ -330,6 +334,14 @@ function seeSection<Owner>(share: Share<Owner>, { section, details }: SectionPie
     share.evidence = details?.evidence;
     share.evidenceMs = ms;
   }
+}
+
+/**
+ * The call that a share is told by: the one that made the most of it, where its client's calls made at least half. One
+ * request of a client may be several calls, none of which takes half of the time.
+ */
+export function callOf<Owner>({ ms, section, clients }: Share<Owner>): Section | undefined {
+  return section && (clients.get(section.system) ?? 0) >= ms / 2 ? section : undefined;
 }
 
 function seeCode<Owner>(share: Share<Owner>, code: Frame | undefined, stack: readonly Frame[], ms: number): void {

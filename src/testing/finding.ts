@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { evidenceOf } from '../blame/marks.ts';
-import type { Share } from '../blame/shares.ts';
+import { callOf, type Share } from '../blame/shares.ts';
 import { isDebuggerListening } from '../watchdog/debugger.ts';
 import type { Frame } from '../watchdog/judge.ts';
 import { formatStack } from '../watchdog/stack.ts';
@@ -92,7 +92,7 @@ function errorOf(judged: Judged, count: number, maxMs: number): LoopBlockedError
 }
 
 function who(code: Frame | undefined, share: Share<never> | undefined): string {
-  const section = share?.section && share.sectionMs >= share.ms / 2 ? share.section.name : undefined;
+  const section = share && callOf(share)?.name;
   if (!code) return section ?? 'code that was not seen';
   return `${code.functionName} (${shortPath(code.file)}:${code.line})${section ? ` in ${section}` : ''}`;
 }

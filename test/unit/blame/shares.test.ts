@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Sample, type SectionPiece, type StallShares, shareStall } from '../../../src/blame/shares.ts';
+import { callOf, type Sample, type SectionPiece, type StallShares, shareStall } from '../../../src/blame/shares.ts';
 import type { Frame } from '../../../src/watchdog/judge.ts';
 
 const section = { name: 'pg decode', phase: 'decode', system: 'postgresql', slow: false } as const;
@@ -261,4 +261,20 @@ test('of many short sections the call that they are of makes the most, though a 
   assert.equal(share?.sectionMs, 60);
   assert.equal(share?.evidence, evidence);
   assert.equal(share?.evidenceMs, 20, 'and is no evidence for the whole');
+});
+
+test('a share is told by its longest call where the calls of its client make half of it together', () => {
+  const steps = (parse: number, decode: number): SectionPiece<string>[] => [
+    { ...piece(0, parse, 'a'), section: { ...section, name: 'pg parse' } },
+    piece(50, 50 + decode, 'a'),
+    { ...piece(90, 95, 'a'), section: { ...section, name: 'fs.readSync', system: 'nodejs' } },
+  ];
+  const told = (pieces: SectionPiece<string>[]) => {
+    const [share] = shareStall({ from: 0, to: 100 }, pieces, every(1, 99, 2, 'a'), everAt()).shares;
+    assert.equal(share?.ms, 100);
+    return callOf(share!)?.name;
+  };
+  assert.equal(told(steps(30, 25)), 'pg parse');
+  assert.equal(told(steps(20, 40)), 'pg decode');
+  assert.equal(told(steps(24, 24)), undefined, '53 of 100 with that of another client');
 });
