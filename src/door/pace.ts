@@ -6,13 +6,13 @@ const MAX_GROWTH = 1.5;
 const MIN_PAUSE_MS = 20;
 const DENSE_FOR_MS = 1000;
 const DENSE_PAUSE = 4;
-const SPARSE_PAUSE = 19;
+const SPARSE_PAUSE = 24;
 /** Of the stall so far: who came in a pause is told that much too little. */
 const PART_OF_STALL = 0.15;
 
-/** Over all stalls together, a twentieth too: so much may be spent ahead of it, for stalls that are rare. */
+/** Over all stalls together, as much as in a long one: so much may be spent ahead of it, for stalls that are rare. */
 const CREDIT_MS = 100;
-const CREDIT_PER_MS = 0.05;
+const CREDIT_PER_MS = 0.04;
 
 /** A reading of the whole table that has ended. */
 export interface EndedReading {
@@ -26,10 +26,10 @@ export interface EndedReading {
 
 /**
  * Spaces readings of the whole table, each of which costs 3.5 ms and more of the thread's CPU time: a fifth of that
- * thread's time at first, a twentieth later. While the loop waits that is after a second; while it computes, sooner (the
- * two may share a quota of CPU time), as the stall grows and with it what is precise enough. On the only CPU it is at once:
- * there the thread makes the stall longer. So it is where stalls have used up the credit: each may be short, but they may
- * follow each other for ever.
+ * thread's time at first, a twenty-fifth later (with the glances between them, a twentieth). While the loop waits that is
+ * after a second; while it computes, sooner (the two may share a quota of CPU time), as the stall grows and with it what
+ * is precise enough. On the only CPU it is at once: there the thread makes the stall longer. So it is where stalls have
+ * used up the credit: each may be short, but they may follow each other for ever.
  */
 export class ReadingPace {
   readonly #isOnlyCpu: boolean;
