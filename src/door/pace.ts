@@ -6,13 +6,15 @@ const MAX_GROWTH = 1.5;
 const MIN_PAUSE_MS = 20;
 const DENSE_FOR_MS = 1000;
 const DENSE_PAUSE = 4;
-const SPARSE_PAUSE = 24;
+/** A fortieth of the time, and a twenty-fifth where the loop computes: such stalls are shorter, and so is who waits for them. */
+const SPARSE_PAUSE = 39;
+const SPARSE_PAUSE_COMPUTING = 24;
 /** Of the stall so far: who came in a pause is told that much too little. */
 const PART_OF_STALL = 0.15;
 
 /** Over all stalls together, as much as in a long one: so much may be spent ahead of it, for stalls that are rare. */
 const CREDIT_MS = 100;
-const CREDIT_PER_MS = 0.04;
+const CREDIT_PER_MS = 0.025;
 
 /** A reading of the whole table that has ended. */
 export interface EndedReading {
@@ -26,7 +28,7 @@ export interface EndedReading {
 
 /**
  * Spaces readings of the whole table, each of which costs 3.5 ms and more of the thread's CPU time: a fifth of that
- * thread's time at first, a twenty-fifth later (with the glances between them, a twentieth). While the loop waits that is
+ * thread's time at first, a fortieth to a twenty-fifth later. While the loop waits that is
  * after a second; while it computes, sooner (the two may share a quota of CPU time), as the stall grows and with it what
  * is precise enough. On the only CPU it is at once: there the thread makes the stall longer. So it is where stalls have
  * used up the credit: each may be short, but they may follow each other for ever.
@@ -46,7 +48,7 @@ export class ReadingPace {
     // One that lost its CPU in between tells little about what the next one costs.
     this.#costMs = Math.min(tookMs, this.#costMs * MAX_GROWTH);
     const hasCredit = this.#spend(this.#costMs, at);
-    const sparse = Math.max(MIN_PAUSE_MS, this.#costMs * SPARSE_PAUSE);
+    const sparse = Math.max(MIN_PAUSE_MS, this.#costMs * (isAsleep ? SPARSE_PAUSE : SPARSE_PAUSE_COMPUTING));
     if (this.#isOnlyCpu || !hasCredit) return sparse;
     const dense = Math.max(MIN_PAUSE_MS, this.#costMs * DENSE_PAUSE);
     if (isAsleep) return stalledMs < DENSE_FOR_MS ? dense : sparse;
