@@ -123,6 +123,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
         worstLagMs: () => this.#watchdog.heartbeat.takeWorstMs(),
         loopOverheadMs: () => this.#governor.totalMs,
         threadOverheadMs: () => this.#watchdog.threadRunMs,
+        forgottenSpans: () => this.spans.inFlight.forgotten,
       },
       config.maxFunctions,
     );
@@ -130,6 +131,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   start(): void {
     this.#startupEndsAt = now() + this.#startupGraceMs;
+    this.#governor.begin(now());
     this.#gc.start();
     this.#door?.start();
     this.#watchdog.start();

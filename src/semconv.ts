@@ -97,6 +97,7 @@ export const METRIC_BLOCKED_DURATION = 'event_loop.blocked.duration';
 export const METRIC_STALLED_TIME = 'event_loop.stalled.time';
 export const METRIC_SPANS = 'event_loop.spans';
 export const METRIC_OVERHEAD = 'event_loop.instrumentation.overhead';
+export const METRIC_FORGOTTEN = 'event_loop.spans.forgotten';
 /** Whose time it is: `loop` or `thread`. */
 export const ATTR_OVERHEAD_PART = 'event_loop.overhead.part';
 

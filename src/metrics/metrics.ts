@@ -32,6 +32,8 @@ export interface MetricSources {
   loopOverheadMs(): number;
   /** `undefined` where another loop's process-wide thread is used, which counts it. */
   threadOverheadMs(): number | undefined;
+  /** Spans that were in flight when too many were. */
+  forgottenSpans(): number;
 }
 
 const THREAD = threadAttributes(loopThread);
@@ -87,10 +89,17 @@ export class Metrics {
       if (threadMs === undefined) return;
       result.observe(threadMs / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread', ...THREAD });
     };
+    const forgotten = meter.createObservableCounter(semconv.METRIC_FORGOTTEN, {
+      unit: '{span}',
+      description: 'Spans that were forgotten because too many were in flight: they are not told what they waited for.',
+    });
+    const observeForgotten = (result: ObservableResult): void => result.observe(this.#sources.forgottenSpans(), THREAD);
+    forgotten.addCallback(observeForgotten);
     overhead.addCallback(observeOverhead);
     lag.addCallback(observeLag);
     spans.addCallback(observeSpans);
     this.#unhook = () => {
+      forgotten.removeCallback(observeForgotten);
       overhead.removeCallback(observeOverhead);
       lag.removeCallback(observeLag);
       spans.removeCallback(observeSpans);

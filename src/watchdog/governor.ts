@@ -2,6 +2,8 @@ import { warnOnce } from '../log.ts';
 
 /** The cost is compared with the budget over so long. */
 const WINDOW_MS = 10_000;
+/** What is spent so early is not compared. */
+const STARTUP_MS = 10_000;
 /** Stalls of a kind that is known already: so many a minute are sampled densely, the rest thinly. */
 const KNOWN_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
@@ -46,9 +48,15 @@ export class Governor {
     return this.#step > 0;
   }
 
+  /** The application starts: for a while nearly all that it does is new, and says nothing about what comes after. */
+  begin(at: number): void {
+    this.#windowFrom = at + STARTUP_MS;
+  }
+
   /** Something of ours took so long on the loop. */
   spent(ms: number, at: number): void {
     this.#totalMs += ms;
+    if (at < this.#windowFrom) return;
     this.#spentMs += ms;
     const window = at - this.#windowFrom;
     // at half the window too, where it is over the budget of all of it already

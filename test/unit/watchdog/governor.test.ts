@@ -19,6 +19,16 @@ test('within the budget samples stay dense', () => {
   assert.ok(Math.abs(g.totalMs - 600 * 9) < 1e-6);
 });
 
+test('what the start costs is counted, but not compared', () => {
+  const { governor: g, spacing } = governor(0.01);
+  g.begin(5000);
+  g.spent(5000, 14_999);
+  assert.equal(spacing(), 1);
+  assert.equal(g.totalMs, 5000);
+  g.spent(101, 15_000);
+  assert.equal(spacing(), 4);
+});
+
 test('over the budget they thin out step by step down to none, and come back', () => {
   const { governor: g, spacing } = governor(0.01);
   const seen = new Set<number>();
