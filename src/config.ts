@@ -10,7 +10,7 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
   blockedThresholdMs?: number;
   /**
    * The shortest synchronous section that becomes an `event_loop.section` span event, in milliseconds; shorter ones count
-   * in `event_loop.sync.*` alone, which is written on a span from a tenth of this on in all. Default 1, range 0 to 60,000. Environment: `LOOPBLAME_SECTION_EVENT_MIN_MS`. Since 0.1.0.
+   * in `event_loop.sync.*` alone. Default 1, range 0 to 60,000. Environment: `LOOPBLAME_SECTION_EVENT_MIN_MS`. Since 0.1.0.
    */
   sectionEventMinMs?: number;
   /**

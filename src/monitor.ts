@@ -34,12 +34,6 @@ const SETTLE_MAX_MS = 250;
 /** Why a block is expected while the application starts. */
 const STARTUP = 'startup';
 
-/**
- * Spans whose sections together took less than this part of the shortest section that is told by itself are not written
- * on: three attributes take longer than a short section, and nobody asks where so little time went.
- */
-const SYNC_MIN = 0.1;
-
 /** The evaluated expression itself is a frame. */
 const INSPECTOR_FRAMES = 1;
 
@@ -67,7 +61,6 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   readonly #stamps = new StampWriter((list, first) => this.#watchdog.tell({ names: { first, list } }));
   readonly #thresholdMs: number;
   readonly #startupGraceMs: number;
-  readonly #syncMinMs: number;
   readonly #draw: DrawStall;
   #startupEndsAt = 0;
   #isResourceKnown = false;
@@ -92,7 +85,6 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
   constructor(config: ResolvedConfig, tracer: () => Tracer) {
     this.#thresholdMs = config.blockedThresholdMs;
     this.#startupGraceMs = config.startupGraceMs;
-    this.#syncMinMs = config.sectionEventMinMs * SYNC_MIN;
     const draw = drawSpan(tracer);
     const unfollowed: DrawStall = (span, share, attributes) =>
       this.spans.unfollowed(() => draw(span, share, attributes));
@@ -174,7 +166,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     const at = now();
     this.sections.endOwner(state, at);
     const { sync, span } = state;
-    if (sync && sync.sumMs >= this.#syncMinMs && span.isRecording()) {
+    if (sync && span.isRecording()) {
       span.setAttributes({
         [ATTR_SYNC_DURATION]: sync.sumMs / 1e3,
         [ATTR_SYNC_MAX]: sync.maxMs / 1e3,

@@ -92,6 +92,8 @@ class OwnThread implements ThreadLink {
       worker.once('error', (error) => {
         warnOnce('thread', 'the watchdog thread has ended: blocks are measured, but not sampled', error);
         this.#worker = undefined;
+        // for those who have joined
+        Atomics.store(int, ThreadInt.EXIT, 1);
       });
       this.#worker = worker;
       setEnvironmentData(OFFER, { version: VERSION, buffer, channel: this.#channel } satisfies Offer);

@@ -8,7 +8,16 @@ import type { OwnTime } from './own-time.ts';
 import { sampleIntervalMs } from './pace.ts';
 import type { Sampler } from './sampler.ts';
 import { StuckMeter } from './stuck.ts';
-import { ProcFile, type SystemCall, schedTimes, sleepOf, sleepsIn, systemCallOf, taskFile } from './thread-state.ts';
+import {
+  ProcFile,
+  type SchedTimes,
+  type SystemCall,
+  schedTimes,
+  sleepOf,
+  sleepsIn,
+  systemCallOf,
+  taskFile,
+} from './thread-state.ts';
 
 /** Looks at an idle loop. */
 const IDLE_LOOK_MS = 20;
@@ -27,8 +36,15 @@ const PENDING_LOOK_MS = 10;
 /** What held the thread may have held the loop: that gets a moment to go on before it is reported. */
 const GRACE_MS = 100;
 const GRACE_LOOK_MS = 10;
+/** A thread's CPU time moves with the kernel's tick, 4 ms as a rule: less than two tell nothing. */
+const MIN_WINDOW_MS = 8;
+const RUNNING_PART = 0.2;
 /** A sample that the loop has not taken for so long waits for native code to return. */
 const UNANSWERED_MS = 50;
+
+interface SeenTimes extends SchedTimes {
+  readonly at: number;
+}
 
 /** What the thread's loops have in common. */
 export interface ThreadParts {
@@ -53,6 +69,8 @@ export class WatchedLoop {
   readonly #door: DoorReader | undefined;
   readonly #hasState: boolean;
 
+  /** Its thread's times at the last look that read them. */
+  #seen: SeenTimes | undefined;
   /** Its thread was terminated: the loop could not say that it leaves. */
   #isDead = false;
   #samplePending = false;
@@ -127,6 +145,7 @@ export class WatchedLoop {
     const firstLookMs = at - this.#restedAt < BUSY_AFTER_MS ? thresholdMs / 2 : thresholdMs;
     if (age < firstLookMs) {
       this.ageMs = age;
+      this.#readSched(at);
       this.#parts.sampler.release(this);
       return firstLookMs - age;
     }
@@ -136,6 +155,7 @@ export class WatchedLoop {
     if (this.#isDead) return IDLE_LOOK_MS;
     if (sleepsIn(this.#data.epollFds, call)) {
       this.#idleAt = this.#restedAt = at;
+      this.#seen = undefined;
       this.#stuck.rest();
       this.#goesOn(at);
       if (at - this.#activeAt < PARK_AFTER_MS) return IDLE_LOOK_MS;
@@ -158,7 +178,8 @@ export class WatchedLoop {
     this.ageMs = this.#stuck.stuckMs(at);
     const reportInMs = this.#report(at);
     let sleepMs = this.#nextSampleAt - at;
-    if (sleepMs <= 0) {
+    if (sleepMs <= 0 && this.#waitsForCpu(at, call)) sleepMs = this.#data.thresholdMs / 2;
+    else if (sleepMs <= 0) {
       this.#postSample(at, at - this.#busyAt);
       sleepMs = this.#samplePending ? this.#pendingLookMs(at) : Math.max(STUCK_LOOK_MS, this.#nextSampleAt - at);
     }
@@ -171,6 +192,25 @@ export class WatchedLoop {
     this.reporter?.reset();
     this.#parts.sampler.release(this);
     this.#door?.rest(at);
+  }
+
+  /** Reads the thread's times; returns those of the last look that read them. */
+  #readSched(at: number): SeenTimes | undefined {
+    const before = this.#seen;
+    const times = schedTimes(this.#sched);
+    this.#seen = times && { ...times, at };
+    return before;
+  }
+
+  /**
+   * Whether the loop could run, but has had next to no CPU since the last look: a sample would tell who comes next, and
+   * take a part of the little that it gets. (Its wait is accounted only when it ends, so it is known by what does not move.)
+   */
+  #waitsForCpu(at: number, call: SystemCall): boolean {
+    const before = this.#readSched(at);
+    const seen = this.#seen;
+    if (call.number >= 0 || !before || !seen || at - before.at < MIN_WINDOW_MS) return false;
+    return seen.run - before.run <= RUNNING_PART * (at - before.at);
   }
 
   #pendingLookMs(at: number): number {
