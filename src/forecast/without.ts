@@ -1,0 +1,129 @@
+import { Replay } from './replay.ts';
+import type { Evidence, Request } from './requests.ts';
+import { Timeline } from './timeline.ts';
+
+/** One request's latency, in milliseconds, as it is and without a culprit. */
+export interface Without {
+  readonly asItIsMs: number;
+  /** If the culprit took as long and did not hold the loop. */
+  readonly awaitedMs: number;
+  /** If the culprit took no time at all. */
+  readonly notWaitingMs: number;
+  /** For how long the request itself held the loop with the culprit's call. */
+  readonly heldMs: number;
+  /** No other request's hold by the culprit was in its way while it was open: what it took is what it takes. */
+  readonly isUndisturbed: boolean;
+}
+
+/** When one loop was held: by anything, and by each culprit. */
+interface Loop {
+  readonly all: Timeline;
+  /** The same with the moments between holds in which the loop was busy too. */
+  readonly stalls: Timeline;
+  readonly by: ReadonlyMap<string, Timeline>;
+  readonly replay: Replay;
+  /** What each request loses in a replay of all that was. */
+  readonly losses: ReadonlyMap<Request, number>;
+}
+
+interface Replays {
+  readonly key: string;
+  readonly awaited: ReadonlyMap<Request, number>;
+  readonly gone: ReadonlyMap<Request, number>;
+}
+
+/**
+ * Takes a culprit's holds out of requests. Of the time that a request stood still for others while it was open, and of the
+ * time that it had stood unread before, the culprit's part goes: by its part of the holds in that time.
+ */
+export class Counterfactual {
+  readonly #loops = new Map<string, Loop>();
+
+  /** What requests lose without the culprit that was asked for last: one is asked for many requests. */
+  readonly #replays = new Map<Loop, Replays>();
+
+  constructor({ holds, requests, gapMs }: Evidence) {
+    const requestsOf = groupBy(requests, (request) => request.process);
+    for (const [process, ofLoop] of groupBy(holds, (hold) => hold.process)) {
+      const all = new Timeline(ofLoop);
+      const by = new Map<string, Timeline>();
+      for (const [key, ofCulprit] of groupBy(ofLoop, (hold) => hold.key)) by.set(key, new Timeline(ofCulprit));
+      const replay = new Replay(requestsOf.get(process) ?? [], ofLoop, all);
+      const losses = by.size > 1 ? replay.losses(undefined, false) : new Map();
+      this.#loops.set(process, { all, stalls: all.filled(gapMs), by, replay, losses });
+    }
+  }
+
+  without(key: string, request: Request): Without {
+    const { startMs, endMs } = request;
+    const spanMs = endMs - startMs;
+    const doorMs = request.doorMs ?? 0;
+    const asItIsMs = spanMs + doorMs;
+    const own = ownHolds(request);
+    const heldMs = own.get(key) ?? 0;
+    const loop = this.#loops.get(request.process);
+    const culprit = loop?.by.get(key);
+    if (!loop || !culprit) {
+      return { asItIsMs, awaitedMs: asItIsMs, notWaitingMs: asItIsMs, heldMs: 0, isUndisturbed: true };
+    }
+    const ownMs = sum(own.values());
+    const holdsMs = Math.max(0, loop.all.within(startMs, endMs) - ownMs);
+    // The span's own account is of whole stalls, of which the holds are nearly all. What they do not explain is not theirs.
+    const stallsMs = Math.max(holdsMs, loop.stalls.within(startMs, endMs) - ownMs);
+    const inFlightMs = Math.min(clamp(request.stalledMs ?? holdsMs, holdsMs, stallsMs), spanMs - ownMs);
+    const lostMs = doorMs + inFlightMs;
+    const sentMs = startMs - doorMs;
+    const itsPart = shareOf(culprit.within(sentMs, endMs) - heldMs, loop.all.within(sentMs, endMs) - ownMs);
+    const gainMs = (isAwaited: boolean): number =>
+      lostMs * Math.max(itsPart, 1 - this.#leftOf(loop, key, request, isAwaited));
+    const awaitedMs = Math.max(0, asItIsMs - gainMs(true));
+    return {
+      asItIsMs,
+      awaitedMs,
+      notWaitingMs: Math.max(0, Math.min(awaitedMs, asItIsMs - gainMs(false)) - heldMs),
+      heldMs,
+      isUndisturbed: inFlightMs * itsPart === 0,
+    };
+  }
+
+  /** Which part of what a request lost to others it loses without the culprit, by replays of both. */
+  #leftOf(loop: Loop, key: string, request: Request, isAwaited: boolean): number {
+    const before = loop.losses.get(request) ?? 0;
+    if (before === 0) return 1;
+    let replays = this.#replays.get(loop);
+    if (replays?.key !== key) {
+      replays = { key, awaited: loop.replay.losses(key, true), gone: loop.replay.losses(key, false) };
+      this.#replays.set(loop, replays);
+    }
+    return Math.min(1, ((isAwaited ? replays.awaited : replays.gone).get(request) ?? 0) / before);
+  }
+}
+
+/** How long a request held the loop itself while it was open, by culprit. */
+function ownHolds({ holds, startMs, endMs }: Request): Map<string, number> {
+  const own = new Map<string, number>();
+  for (const { key, fromMs, toMs } of holds) {
+    const ms = Math.min(toMs, endMs) - Math.max(fromMs, startMs);
+    if (ms > 0) own.set(key, (own.get(key) ?? 0) + ms);
+  }
+  return own;
+}
+
+export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
+
+export function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+const shareOf = (part: number, whole: number): number => (whole > 0 ? clamp(part / whole, 0, 1) : 0);
+const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
