@@ -35,6 +35,8 @@ const config: UserConfig = defineConfig({
   entry: {
     index: 'src/index.ts',
     register: 'src/register.ts',
+    cli: 'src/cli.ts',
+    forecast: 'src/forecast.ts',
     testing: 'src/testing.ts',
     'testing-jest': 'src/testing/jest.ts',
     'testing-node-test': 'src/testing/node-test.ts',
