@@ -4,14 +4,15 @@ import type { Latency } from '../forecast/quantiles.ts';
 import type { Culprit } from '../forecast/requests.ts';
 import { columns } from './columns.ts';
 
-/** Of what a culprit costs all routes together: those that it costs less are not worth a line. */
-const WORTH_TELLING = 0.01;
+/** Of the whole: culprits that cost less, or routes that a culprit costs less, are not what one should read. */
+const WORTH_TELLING = 0.02;
 /** With fewer of the requests there, their forecasts stand on those that happened to be kept. */
 const WELL_SEEN = 0.9;
 
 /** A forecast as people read it. Files are shown relative to `folder`, where they lie in it. */
 export function forecastText(found: Forecast, { top, folder }: { top: number; folder: string }): string {
-  const shown = found.culprits.filter(({ savedSeconds }) => savedSeconds > 0).slice(0, top);
+  const most = found.culprits[0]?.savedSeconds ?? 0;
+  const shown = found.culprits.filter(({ savedSeconds }) => savedSeconds > most * WORTH_TELLING).slice(0, top);
   const hidden = found.culprits.length - shown.length;
   return [
     ...shown.map((culprit, i) => paragraph(i + 1, culprit, folder)),

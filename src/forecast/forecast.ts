@@ -9,7 +9,8 @@ export type { Culprit } from './requests.ts';
 /**
  * What would become of a route's latency at the rate at which its requests come now. Other queues than the loop's, which a
  * fix may fill (a pool, the broker), no trace of a blocked process can show: both forecasts are lower bounds, and their
- * tails are told as "at least".
+ * tails are told as "at least". Where other culprits stay, what requests still lose to those is an estimate: as if the loop
+ * served them in the order in which they came.
  *
  * @since 0.1.0
  */
@@ -20,8 +21,8 @@ export interface RouteForecast {
   readonly requests: number;
   /** How many of them told for how long they had stood unread. Where none did, that time is missing everywhere. */
   readonly atTheDoor: number;
-  /** At which rate its requests were sent, by all clients to all processes. */
-  readonly arrivalsPerSecond: number;
+  /** How many of its requests were served in a second, by all processes, from when the first was sent to when the last ended. */
+  readonly requestsPerSecond: number;
   /**
    * From when a client sent its request until its span ended. `undefined`, as are the forecasts, where there are fewer
    * than {@link MIN_REQUESTS} requests.
@@ -36,7 +37,7 @@ export interface RouteForecast {
    * how long they hold it on average. `undefined` where they do not.
    */
   readonly ceilingPerSecond: number | undefined;
-  /** How many came to a process in a second. */
+  /** How many a process served in a second. */
   readonly nowPerSecond: number;
   /** Request-seconds that its requests together would not have taken, had nobody waited for the culprit's call. */
   readonly savedSeconds: number;
@@ -100,23 +101,18 @@ interface Traffic {
   readonly route: string;
   readonly requests: readonly Request[];
   readonly processes: number;
-  readonly arrivalsPerSecond: number;
+  readonly perSecond: number;
 }
 
 function trafficOf(route: string, requests: readonly Request[]): Traffic {
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (const { startMs, doorMs } of requests) {
-    first = Math.min(first, startMs - (doorMs ?? 0));
-    last = Math.max(last, startMs - (doorMs ?? 0));
+  let sentMs = Number.POSITIVE_INFINITY;
+  let endMs = Number.NEGATIVE_INFINITY;
+  for (const request of requests) {
+    sentMs = Math.min(sentMs, request.startMs - (request.doorMs ?? 0));
+    endMs = Math.max(endMs, request.endMs);
   }
   const processes = new Set(requests.map(({ process }) => process)).size;
-  return {
-    route,
-    requests,
-    processes,
-    arrivalsPerSecond: last > first ? (requests.length - 1) / ((last - first) / 1e3) : 0,
-  };
+  return { route, requests, processes, perSecond: endMs > sentMs ? requests.length / ((endMs - sentMs) / 1e3) : 0 };
 }
 
 function forecastWithout(
@@ -144,29 +140,27 @@ function forecastWithout(
   };
 }
 
-function routeForecast(
-  { route, requests, processes, arrivalsPerSecond }: Traffic,
-  latencies: Without[],
-): RouteForecast {
+function routeForecast({ route, requests, processes, perSecond }: Traffic, latencies: Without[]): RouteForecast {
   const asItIs = latencyOf(latencies.map(({ asItIsMs }) => asItIsMs));
   // What requests took that were not in its way is what requests take. The quick ones have the better chance to be among
   // them, so this is a lower bound like the other: that one takes a hold for lost whatever the request waited for meanwhile.
   const undisturbed = latencies.filter(({ isUndisturbed }) => isUndisturbed);
-  const without = (of: (latency: Without) => number): Latency | undefined => {
+  const without = (of: (latency: Without) => number, limit: Latency | undefined): Latency | undefined => {
     const reduced = latencyOf(latencies.map(of));
-    return asItIs && reduced && atMost(largerOf(reduced, latencyOf(undisturbed.map(of))), asItIs);
+    return reduced && limit && atMost(largerOf(reduced, latencyOf(undisturbed.map(of))), limit);
   };
+  const awaited = without(({ awaitedMs }) => awaitedMs, asItIs);
   const heldMs = sum(latencies.map((latency) => latency.heldMs)) / requests.length;
   return {
     route,
     requests: requests.length,
     atTheDoor: requests.filter(({ doorMs }) => doorMs !== undefined).length,
-    arrivalsPerSecond,
+    requestsPerSecond: perSecond,
     asItIs,
-    awaited: without(({ awaitedMs }) => awaitedMs),
-    notWaiting: without(({ notWaitingMs }) => notWaitingMs),
+    awaited,
+    notWaiting: without(({ notWaitingMs }) => notWaitingMs, awaited),
     ceilingPerSecond: heldMs > 0 ? 1e3 / heldMs : undefined,
-    nowPerSecond: arrivalsPerSecond / processes,
+    nowPerSecond: perSecond / processes,
     savedSeconds: sum(latencies.map(({ asItIsMs, notWaitingMs }) => asItIsMs - notWaitingMs)) / 1e3,
   };
 }

@@ -25,7 +25,7 @@ export class Replay {
   constructor(requests: readonly Request[], holds: readonly Hold[], held: Timeline) {
     const ofRequests = requests.map((request) => visitOf(request, held));
     const ofNobody = holds
-      .filter(({ request }) => request === undefined)
+      .filter(({ request, fromMs }) => request === undefined || fromMs >= request.endMs)
       .map(({ fromMs, toMs, key }) => ({
         request: undefined,
         atMs: fromMs,

@@ -41,8 +41,6 @@ export interface Request {
   readonly endMs: number;
   /** For how long it had stood unread before its span began, at least; `undefined` where that is not known. */
   readonly doorMs: number | undefined;
-  /** For how long it stood still for others while its span was open, by its own account. */
-  readonly stalledMs: number | undefined;
   readonly holds: Hold[];
 }
 
@@ -136,7 +134,6 @@ function newRequest({ process, attributes, name, startMs, endMs }: TracedSpan): 
     startMs,
     endMs: Math.max(startMs, endMs),
     doorMs: secondsIn(attributes, semconv.ATTR_STALLED_BEFORE_START),
-    stalledMs: secondsIn(attributes, semconv.ATTR_STALLED_DURATION),
     holds: [],
   };
 }

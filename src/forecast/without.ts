@@ -15,10 +15,16 @@ export interface Without {
   readonly isUndisturbed: boolean;
 }
 
+/** Times of today are doubles that hold a quarter of a microsecond. */
+const ROUNDING_MS = 1e-3;
+
 /** When one loop was held: by anything, and by each culprit. */
 interface Loop {
   readonly all: Timeline;
-  /** The same with the moments between holds in which the loop was busy too. */
+  /**
+   * The same with the gaps between holds that are shorter than a stall. There the loop read those who wait, and what it
+   * waited for itself had been held up before: each answer of a database that came late, the next question too.
+   */
   readonly stalls: Timeline;
   readonly by: ReadonlyMap<string, Timeline>;
   readonly replay: Replay;
@@ -67,35 +73,38 @@ export class Counterfactual {
       return { asItIsMs, awaitedMs: asItIsMs, notWaitingMs: asItIsMs, heldMs: 0, isUndisturbed: true };
     }
     const ownMs = sum(own.values());
-    const holdsMs = Math.max(0, loop.all.within(startMs, endMs) - ownMs);
-    // The span's own account is of whole stalls, of which the holds are nearly all. What they do not explain is not theirs.
-    const stallsMs = Math.max(holdsMs, loop.stalls.within(startMs, endMs) - ownMs);
-    const inFlightMs = Math.min(clamp(request.stalledMs ?? holdsMs, holdsMs, stallsMs), spanMs - ownMs);
+    const isHeldUp = loop.all.within(startMs, endMs) > ownMs + ROUNDING_MS;
+    const inFlightMs = isHeldUp ? clamp(loop.stalls.within(startMs, endMs) - ownMs, 0, spanMs - ownMs) : 0;
     const lostMs = doorMs + inFlightMs;
     const sentMs = startMs - doorMs;
     const itsPart = shareOf(culprit.within(sentMs, endMs) - heldMs, loop.all.within(sentMs, endMs) - ownMs);
-    const gainMs = (isAwaited: boolean): number =>
-      lostMs * Math.max(itsPart, 1 - this.#leftOf(loop, key, request, isAwaited));
-    const awaitedMs = Math.max(0, asItIsMs - gainMs(true));
+    const without = (isAwaited: boolean): number => {
+      const [before, after] = this.#replayed(loop, key, request, isAwaited);
+      // Nobody else is there, or nothing was lost in the replay
+      if (before < ROUNDING_MS) return Math.max(0, asItIsMs - lostMs * itsPart);
+      // It may lose more than before, where others' turns come earlier
+      return Math.max(0, asItIsMs - lostMs + (after < before ? (lostMs * after) / before : lostMs + after - before));
+    };
+    const awaitedMs = without(true);
     return {
       asItIsMs,
       awaitedMs,
-      notWaitingMs: Math.max(0, Math.min(awaitedMs, asItIsMs - gainMs(false)) - heldMs),
+      notWaitingMs: Math.max(0, without(false) - heldMs),
       heldMs,
-      isUndisturbed: inFlightMs * itsPart === 0,
+      isUndisturbed: culprit.within(startMs, endMs) <= heldMs + ROUNDING_MS,
     };
   }
 
-  /** Which part of what a request lost to others it loses without the culprit, by replays of both. */
-  #leftOf(loop: Loop, key: string, request: Request, isAwaited: boolean): number {
+  /** What a request loses to others in a replay of all, and in one without the culprit. */
+  #replayed(loop: Loop, key: string, request: Request, isAwaited: boolean): [number, number] {
     const before = loop.losses.get(request) ?? 0;
-    if (before === 0) return 1;
+    if (before === 0) return [0, 0];
     let replays = this.#replays.get(loop);
     if (replays?.key !== key) {
       replays = { key, awaited: loop.replay.losses(key, true), gone: loop.replay.losses(key, false) };
       this.#replays.set(loop, replays);
     }
-    return Math.min(1, ((isAwaited ? replays.awaited : replays.gone).get(request) ?? 0) / before);
+    return [before, (isAwaited ? replays.awaited : replays.gone).get(request) ?? 0];
   }
 }
 

@@ -22,8 +22,6 @@ export interface Visited {
   readonly endMs: number;
   /** When it held the loop, if it did. */
   readonly held: { fromMs: number; toMs: number } | undefined;
-  /** For how long it stood still while the loop was busy with others, a stall at a time. */
-  readonly stalledMs: number;
 }
 
 /** What the loop does for a request besides, each time it gets to it. */
@@ -31,13 +29,16 @@ const STEP_MS = 0.5;
 const THRESHOLD_MS = 20;
 
 /**
- * One event loop, which does what is ready in the order in which it became ready. Of the same visits the world as it is and
- * the world after a fix can be had, and neither knows anything of forecasts.
+ * One event loop, which does what is ready in the order in which it became ready, or, most unfairly, what came last first.
+ * Of the same visits the world as it is and the world after a fix can be had, and neither knows anything of forecasts.
  */
-export function simulate(visits: readonly Visit[], modeOf: (call: string) => CallMode): Visited[] {
+export function simulate(
+  visits: readonly Visit[],
+  modeOf: (call: string) => CallMode,
+  order: 'fair' | 'unfair' = 'fair',
+): Visited[] {
   const ready: { atMs: number; run(nowMs: number): number }[] = [];
-  const done: Omit<Visited, 'stalledMs'>[] = [];
-  const busy: { fromMs: number; toMs: number }[] = [];
+  const done: Visited[] = [];
   for (const visit of visits) {
     ready.push({
       atMs: visit.atMs,
@@ -63,26 +64,18 @@ export function simulate(visits: readonly Visit[], modeOf: (call: string) => Cal
   }
   let nowMs = 0;
   while (ready.length > 0) {
-    const next = ready.reduce((first, task) => (task.atMs < first.atMs ? task : first));
+    const due = order === 'fair' ? [] : ready.filter((task) => task.atMs <= nowMs);
+    const next = due.at(-1) ?? ready.reduce((first, task) => (task.atMs < first.atMs ? task : first));
     ready.splice(ready.indexOf(next), 1);
-    const fromMs = Math.max(nowMs, next.atMs);
-    nowMs = fromMs + next.run(fromMs);
-    const last = busy.at(-1);
-    if (last?.toMs === fromMs) last.toMs = nowMs;
-    else busy.push({ fromMs, toMs: nowMs });
+    nowMs = Math.max(nowMs, next.atMs);
+    nowMs += next.run(nowMs);
   }
-  const stalls = busy.filter(({ fromMs, toMs }) => toMs - fromMs >= THRESHOLD_MS);
-  return done.map((visited) => {
-    const { startMs, endMs, held } = visited;
-    let stalledMs = held ? held.fromMs - held.toMs : 0;
-    for (const { fromMs, toMs } of stalls) stalledMs += Math.max(0, Math.min(toMs, endMs) - Math.max(fromMs, startMs));
-    return { ...visited, stalledMs };
-  });
+  return done;
 }
 
 /** What loopblame exports of it. */
 export function spansOfVisits(visited: readonly Visited[], process = 'p'): TracedSpan[] {
-  return visited.map(({ visit, startMs, endMs, held, stalledMs }, i) => ({
+  return visited.map(({ visit, startMs, endMs, held }, i) => ({
     process,
     traceId: `${process}-${i}`,
     spanId: 'a',
@@ -93,7 +86,6 @@ export function spansOfVisits(visited: readonly Visited[], process = 'p'): Trace
     endMs,
     attributes: {
       ...(startMs > visit.atMs && { 'event_loop.stalled.before_start': (startMs - visit.atMs) / 1e3 }),
-      ...(stalledMs > 1 && { 'event_loop.stalled.duration': stalledMs / 1e3 }),
       ...(held && { 'event_loop.blocked': true, 'event_loop.blocked.section': visit.call }),
     },
     events: held
