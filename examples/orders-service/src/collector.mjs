@@ -1,8 +1,13 @@
 /** A small OpenTelemetry receiver: takes spans by OTLP over HTTP in JSON, and hands them over when asked. */
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { attach } from './child.mjs';
 
+const SERVER = 2;
+
 let spans = [];
+/** Exports as they came, where they are wanted. */
+let exports;
 
 attach(
   () =>
@@ -12,6 +17,24 @@ attach(
       server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}` }));
     }),
   {
+    keep({ wanted }) {
+      exports = wanted ? [] : undefined;
+      return {};
+    },
+    /**
+     * A line each, as the OpenTelemetry Collector's file exporter does it. Without requests that ended later than `endMs`:
+     * their clients had gone, and their spans ended with the connection.
+     */
+    write({ path, endMs }) {
+      const isAnswered = (span) => span.kind !== SERVER || milliseconds(span.endTimeUnixNano) <= endMs;
+      for (const { resourceSpans } of exports.splice(0)) {
+        for (const scope of resourceSpans.flatMap(({ scopeSpans }) => scopeSpans)) {
+          scope.spans = scope.spans.filter(isAnswered);
+        }
+        appendFileSync(path, `${JSON.stringify({ resourceSpans })}\n`);
+      }
+      return {};
+    },
     take() {
       const taken = spans;
       spans = [];
@@ -23,7 +46,11 @@ attach(
 async function receive(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  if (request.url === '/v1/traces') spans.push(...read(JSON.parse(Buffer.concat(chunks))));
+  if (request.url === '/v1/traces') {
+    const body = JSON.parse(Buffer.concat(chunks));
+    spans.push(...read(body));
+    exports?.push(body);
+  }
   response.setHeader('content-type', 'application/json').end('{}');
 }
 
@@ -46,7 +73,6 @@ function* read({ resourceSpans }) {
           atMs: milliseconds(event.timeUnixNano),
           attributes: attributes(event.attributes),
         })),
-        links: (span.links ?? []).map((link) => ({ traceId: link.traceId, spanId: link.spanId })),
       };
     }
   }

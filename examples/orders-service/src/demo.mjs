@@ -4,7 +4,7 @@ import { home, out } from './children.mjs';
 import { findings } from './report/findings.mjs';
 import { page } from './report/html.mjs';
 import { terminal } from './report/terminal.mjs';
-import { run } from './run.mjs';
+import { run, tracesFile } from './run.mjs';
 import { settings } from './settings.mjs';
 import { stage } from './stage.mjs';
 
@@ -20,5 +20,6 @@ await stage(async (say) => {
     '',
     `The picture of it: ${out}report.html`,
     `The same as data:  ${relative(process.cwd(), `${out}result.json`)}`,
+    `Its traces:        npx loopblame forecast ${relative(process.cwd(), tracesFile)}`,
   ].join('\n');
 });

@@ -1,6 +1,11 @@
-import { Child } from './children.mjs';
+import { rmSync } from 'node:fs';
+import { Child, out } from './children.mjs';
 import { load } from './load.mjs';
+import { replay } from './replay.mjs';
 import { routes as allRoutes, settings } from './settings.mjs';
+
+/** The blocking run's traces, for `npx loopblame forecast`. */
+export const tracesFile = `${out}blocking.jsonl`;
 
 /**
  * Runs the whole story: broker, database and collector once, then the service in either mode under load.
@@ -18,6 +23,7 @@ export async function run(say, { modes = ['blocking', 'fixed'], routes = allRout
   );
 
   const measured = {};
+  rmSync(tracesFile, { force: true });
   for (const mode of modes) {
     say(`${mode}: starting ${settings.workers} workers`);
     const service = new Child(`service-${mode}`, 'service/primary.mjs', {
@@ -38,17 +44,35 @@ export async function run(say, { modes = ['blocking', 'fixed'], routes = allRout
     });
     const { port } = await service.ready();
     measured[mode] = [];
-    for (const { route } of routes) {
+    // First: the blocking run had no more behind it either
+    const replays = mode === 'fixed' ? await replayAll(measured.blocking ?? [], { say, service, port }) : [];
+    for (const [i, { route }] of routes.entries()) {
       say(`${mode}: ${settings.connections} connections ask for ${route}, for ${settings.seconds} s`);
       await service.ask('begin');
       await collector.ask('take');
+      await collector.ask('keep', { wanted: mode === 'blocking' });
       const seen = await load({ port, route, seconds: settings.seconds });
       say(`${mode}: waiting until ${route} has answered everyone and told its spans`);
       const workers = await service.ask('settle');
-      measured[mode].push({ route, ...seen, workers, spans: await collector.ask('take') });
+      if (mode === 'blocking') await collector.ask('write', { path: tracesFile, endMs: seen.endMs });
+      measured[mode].push({ route, ...seen, workers, spans: await collector.ask('take'), replay: replays[i] });
     }
     await service.end();
   }
   await Promise.all([broker, database, collector].map((child) => child.end()));
   return measured;
+}
+
+/** Asks for each route as often as it was asked for in those runs. */
+async function replayAll(runs, { say, service, port }) {
+  const replays = [];
+  for (const { route, requestsPerSecond: perSecond } of runs) {
+    say(`fixed: ${route} is asked for as often as before, for ${settings.replaySeconds} s`);
+    await service.ask('begin');
+    const seen = await replay({ port, route, perSecond, seconds: settings.replaySeconds });
+    const workers = await service.ask('settle');
+    const failed = workers.reduce((sum, worker) => sum + worker.failedWrites, seen.failedRequests);
+    replays.push({ ...seen, perSecond, failed, answeredMs: workers.flatMap((worker) => worker.answeredMs) });
+  }
+  return replays;
 }

@@ -10,8 +10,12 @@ export const settings = {
   orders: 1000,
   /** Database connections a worker holds. */
   poolSize: 4,
+  /** Requests that a worker deals with before its first, so that its code is compiled by then. */
+  rehearsals: 200,
   /** How long each route is under load: the slowest requests of a blocked worker wait for more than five seconds. */
   seconds: 8,
+  /** How long each route's arrival rate of the blocking run is replayed against the fixed one. */
+  replaySeconds: 8,
 };
 
 /** The two routes of the service: what the load generator asks for, and how it is told apart in the traces. */
@@ -27,6 +31,11 @@ export const routes = [
     }),
   },
 ];
+
+/** The request for any order. */
+export function anOrder(route) {
+  return routes.find((known) => known.route === route).request(1 + Math.floor(Math.random() * settings.orders));
+}
 
 /** Kafka topics: the service announces placed orders on one, and acknowledges what it read from the other. */
 export const topics = { placed: 'orders.placed', paid: 'orders.paid' };

@@ -1,7 +1,8 @@
 /** From what was measured, and the spans that arrived, to what there is to say about it. Pure. */
-import { isBlocked, othersDuring, overlapMs, placeOf, requestsByProcess, stretchesOf, tracesOf } from './spans.mjs';
+import { forecasts } from './forecasts.mjs';
+import { isBlocked, isRequest, placeOf, tracesOf } from './spans.mjs';
 
-/** Of all the time that others lost. */
+/** Of all the harm. */
 const WORTH_TELLING = 0.02;
 
 /**
@@ -13,7 +14,8 @@ export function findings(modes, home) {
     modes: mapValues(modes, (runs) => runs.map(summary)),
     culprits: Object.entries(modes)
       .flatMap(([mode, runs]) => culprits(mode, runs, home))
-      .sort((a, b) => b.othersLostSeconds - a.othersLostSeconds),
+      .sort((a, b) => b.harmSeconds - a.harmSeconds),
+    forecasts: forecasts(modes, home),
   };
 }
 
@@ -23,12 +25,13 @@ export function findings(modes, home) {
  */
 export function mainCulprits(culprits, mode) {
   const all = culprits.filter((culprit) => culprit.mode === mode);
-  const lost = sum(all.map((culprit) => culprit.othersLostSeconds));
-  return all.filter((culprit) => culprit.othersLostSeconds >= lost * WORTH_TELLING);
+  const harm = sum(all.map((culprit) => culprit.harmSeconds));
+  return all.filter((culprit) => culprit.harmSeconds >= harm * WORTH_TELLING);
 }
 
-function summary({ route, spans, workers, requestsPerSecond, p50Ms, p99Ms, failedRequests }) {
+function summary({ route, spans, workers, requestsPerSecond, p50Ms, p99Ms, failedRequests, replay }) {
   const own = tracesOf(spans, route);
+  const requests = own.filter(isRequest);
   return {
     route,
     requestsPerSecond,
@@ -37,37 +40,34 @@ function summary({ route, spans, workers, requestsPerSecond, p50Ms, p99Ms, faile
     servedAtATime: sum(workers.map((worker) => worker.servedAtATime)),
     cpuPercent: sum(workers.map((worker) => worker.cpuPercent)) / workers.length,
     writes: sum(workers.map((worker) => worker.writes)),
+    requests: requests.length,
+    atTheDoor: requests.filter((span) => span.attributes['event_loop.stalled.before_start'] > 0).length,
     spans: own.length,
     blockedSpans: own.filter(isBlocked).length,
-    failed: failedRequests + sum(workers.map((worker) => worker.failedWrites)),
+    failed: failedRequests + sum(workers.map((worker) => worker.failedWrites)) + (replay?.failed ?? 0),
   };
 }
 
-/** One entry for each place in the code that held the loop, with what that cost the other requests. */
+/** One entry for each place in the code that held the loop, with what its spans say that this cost the other requests. */
 function culprits(mode, runs, home) {
-  const spans = runs.flatMap((run) => run.spans);
-  const requests = requestsByProcess(spans);
   const places = new Map();
-  for (const span of spans.filter(isBlocked)) {
+  for (const span of runs.flatMap((run) => run.spans).filter(isBlocked)) {
     const place = { mode, ...placeOf(span, home) };
     const key = JSON.stringify(place);
-    const seen = places.get(key) ?? { place, count: 0, worstMs: 0, others: [], othersLostSeconds: 0 };
+    const seen = places.get(key) ?? { place, count: 0, worstMs: 0, others: [], harmSeconds: 0 };
     places.set(key, seen);
     seen.count += span.attributes['event_loop.blocked.count'];
     seen.worstMs = Math.max(seen.worstMs, span.attributes['event_loop.blocked.max'] * 1000);
-    for (const stretch of stretchesOf(span)) {
-      const others = othersDuring(stretch, requests.get(span.pid));
-      seen.others.push(others.length);
-      seen.othersLostSeconds += sum(others.map((other) => overlapMs(stretch, other))) / 1000;
-    }
+    seen.others.push(span.attributes['event_loop.blocked.victims']);
+    seen.harmSeconds += span.attributes['event_loop.blocked.harm'];
   }
-  return [...places.values()].map(({ place, count, worstMs, others, othersLostSeconds }) => ({
+  return [...places.values()].map(({ place, count, worstMs, others, harmSeconds }) => ({
     ...place,
     count,
     worstMs,
     othersMedian: median(others),
     othersMost: Math.max(0, ...others),
-    othersLostSeconds,
+    harmSeconds,
   }));
 }
 

@@ -68,6 +68,21 @@ function Page({ found, modes, settings, home }) {
       </section>
 
       <section>
+        <h2>What a fix would buy</h2>
+        <p>
+          Foretold from the traces of the blocking run: each request as it was, without the stretches in which others held
+          the loop. Then measured: the fixed run was asked as often as the blocking one had been.
+        </p>
+        <div class="columns">
+          ${found.forecasts.map((told) => html`<${Fix} told=${told} />`)}
+        </div>
+        <p class="aside">
+          Awaited: until Kafka has answered, with the loop free meanwhile. Not waiting: the route answers at once. The tails
+          are told as “at least”: what queues elsewhere then, no trace of a blocked worker can show.
+        </p>
+      </section>
+
+      <section>
         <h2>One trace of each route</h2>
         <p>
           Blue: what the request did besides. Red: the stretch in which it held the loop. Hatched: other requests of the
@@ -100,7 +115,7 @@ function Culprit({ culprit, home }) {
         <div><dt>cause</dt><dd><code>${culprit.cause}</code></dd></div>
         <div><dt>span</dt><dd>${culprit.span}</dd></div>
         <div><dt>held the loop</dt><dd>${format.count(culprit.count)} times, at worst ${format.milliseconds(culprit.worstMs)}</dd></div>
-        <div><dt>others stood still</dt><dd>${format.count(culprit.othersMedian)} each time (up to ${format.count(culprit.othersMost)}), ${format.seconds(culprit.othersLostSeconds)} in all</dd></div>
+        <div><dt>others stood still</dt><dd>${format.count(culprit.othersMedian)} each time (up to ${format.count(culprit.othersMost)}), ${format.seconds(culprit.harmSeconds)} in all</dd></div>
       </dl>
       <${Source} file=${culprit.file} line=${culprit.line} home=${home} />
     </article>
@@ -141,6 +156,45 @@ function Comparison({ blocking, fixed }) {
           </div>
         `;
       })}
+    </div>
+  `;
+}
+
+function Fix({ told }) {
+  const p99 = (value) => (value === undefined ? '–' : format.milliseconds(value));
+  return html`
+    <div>
+      <h3>${told.route}, ${format.perSecond(told.measured.perSecond)} requests a second</h3>
+      <table>
+        <thead>
+          <tr><th></th><th></th><th>p50</th><th>p99</th></tr>
+        </thead>
+        <tbody>
+          <tr class="held-text">
+            <th>as it is</th><td>by its traces</td><td>${format.milliseconds(told.asItIs.p50Ms)}</td><td>${p99(told.asItIs.p99Ms)}</td>
+          </tr>
+          ${[
+            ['awaited', 'awaited'],
+            ['notWaiting', 'not waiting'],
+          ].map(
+            ([kind, label]) => html`
+              <tr class="first">
+                <th>${label}</th><td>forecast</td><td>${format.foretold(told[kind].p50Ms)}</td><td>${format.atLeast(told[kind].p99Ms)}</td>
+              </tr>
+              <tr class="good-text">
+                <th></th><td>measured</td><td>${format.milliseconds(told.measured[kind].p50Ms)}</td><td>${format.milliseconds(told.measured[kind].p99Ms)}</td>
+              </tr>
+              <tr class="muted">
+                <th></th><td>off by</td><td>${format.difference(told.off[kind].p50Ms)}</td><td>${format.difference(told.off[kind].p99Ms)}</td>
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+      <p class="aside">
+        As long as <code>${told.culprit.function}</code> holds the loop, a worker cannot pass
+        ${' '}${format.perSecond(told.ceilingPerSecond)} requests a second (now ${format.perSecond(told.nowPerSecond)}).
+      </p>
     </div>
   `;
 }
@@ -196,6 +250,12 @@ const pageStyle = `
   pre i { display: inline-block; width: 2.6em; color: var(--muted); font-style: normal; user-select: none; }
   pre .hit { background: var(--held-soft); box-shadow: inset 3px 0 var(--held); }
   .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 32px; margin-top: 14px; }
+  table { border-collapse: collapse; width: 100%; margin-bottom: 10px; font-size: 14px; font-variant-numeric: tabular-nums; }
+  table th { font-weight: 600; text-align: left; white-space: nowrap; }
+  table th, table td { padding: 2px 0 2px 12px; }
+  table th:first-child { padding-left: 0; }
+  table th:nth-child(n + 3), table td:nth-child(n + 3) { text-align: right; }
+  table .first > * { border-top: 1px solid var(--rule); }
   .measure { margin-bottom: 12px; }
   .measure .label { font-size: 13px; color: var(--muted); }
   .bar { display: flex; align-items: center; gap: 8px; height: 18px; font-size: 13px; font-variant-numeric: tabular-nums; }

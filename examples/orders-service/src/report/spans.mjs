@@ -49,14 +49,18 @@ export function overlapMs(a, b) {
   return Math.min(a.endMs, b.endMs) - Math.max(a.startMs, b.startMs);
 }
 
-/** What a blocked span says of where the loop was held: null where loopblame does not know, and says so. */
+/** A file as it is shown: null where loopblame does not know it, and says so. */
+export function shownPath(file, home) {
+  return file === undefined ? null : relative(home, file);
+}
+
+/** What a blocked span says of where the loop was held. */
 export function placeOf({ name, attributes }, home) {
-  const file = attributes['code.file.path'];
   return {
     span: name,
     section: attributes['event_loop.blocked.section'] ?? null,
     function: attributes['code.function.name'] ?? null,
-    file: file === undefined ? null : relative(home, file),
+    file: shownPath(attributes['code.file.path'], home),
     line: attributes['code.line.number'] ?? null,
     cause: attributes['event_loop.blocked.cause'],
   };

@@ -10,14 +10,15 @@ const rows = [
   ['p99', (row) => format.milliseconds(row.p99Ms)],
   ['served at a time', (row) => format.count(row.servedAtATime)],
   ['CPU a worker', (row) => format.percent(row.cpuPercent)],
+  ['told they stood at the door', (row) => `${format.count(row.atTheDoor)} of ${format.count(row.requests)}`],
   ['spans, of them blocking', (row) => `${format.count(row.spans)}, ${format.count(row.blockedSpans)}`],
 ];
 
 // cli-table3 colours its lines without asking whether anybody can see colours.
 const plain = { style: { head: [], border: color.isColorSupported ? ['gray'] : [] } };
 
-/** The two tables that the demo ends with: blocking against fixed, and who is to blame. */
-export function terminal({ modes, culprits }) {
+/** The tables that the demo ends with: blocking against fixed, who is to blame, and what a fix would buy. */
+export function terminal({ modes, culprits, forecasts }) {
   return [
     comparison(modes),
     ...failures(modes).map(color.red),
@@ -25,9 +26,15 @@ export function terminal({ modes, culprits }) {
       'Served at a time: requests whose write was on its way to Kafka and back at one moment, all workers together.',
     ),
     '',
-    color.bold('Who held the loop in the blocking run, as loopblame tells it in the traces'),
+    color.bold('Who held the loop in the blocking run, as loopblame tells it in the traces, by harm'),
     blame(mainCulprits(culprits, 'blocking')),
     ...remainder(modes, culprits).map(color.gray),
+    '',
+    color.bold(
+      'What a fix would buy at the same arrival rate: foretold by those traces, then measured in the fixed run',
+    ),
+    fixes(forecasts),
+    ...forecasts.map(ceiling).map(color.gray),
   ].join('\n');
 }
 
@@ -82,10 +89,40 @@ function blame(culprits) {
       `${culprit.section ?? color.gray('no client call')}\n${color.gray(culprit.span)}\n${culprit.cause}`,
       format.count(culprit.count),
       format.milliseconds(culprit.worstMs),
-      `${format.count(culprit.othersMedian)} each time\n${color.gray(`${format.seconds(culprit.othersLostSeconds)} in all`)}`,
+      `${format.count(culprit.othersMedian)} each time\n${color.gray(`${format.seconds(culprit.harmSeconds)} in all`)}`,
     ]);
   }
   return table.toString();
+}
+
+function fixes(forecasts) {
+  const table = new Table({
+    ...plain,
+    head: ['', ...forecasts.map(({ route }) => ({ content: color.bold(route), colSpan: 2, hAlign: 'center' }))],
+    colAligns: ['left', ...forecasts.flatMap(() => ['right', 'right'])],
+    style: { ...plain.style, compact: true },
+  });
+  table.push(['', ...forecasts.flatMap(() => ['p50', 'p99'])]);
+  const row = (label, of) => table.push([label, ...forecasts.flatMap(of)]);
+  const exactly = ({ p50Ms, p99Ms }) => [
+    format.milliseconds(p50Ms),
+    p99Ms === undefined ? '–' : format.milliseconds(p99Ms),
+  ];
+  row(color.red('as it is'), ({ asItIs }) => exactly(asItIs).map(color.red));
+  for (const [kind, label] of [
+    ['awaited', 'awaited'],
+    ['notWaiting', 'not waiting'],
+  ]) {
+    row(`${label}: forecast`, (told) => [format.foretold(told[kind].p50Ms), format.atLeast(told[kind].p99Ms)]);
+    row(color.green('  measured'), ({ measured }) => exactly(measured[kind]).map(color.green));
+    row('  off by', ({ off }) => [off[kind].p50Ms, off[kind].p99Ms].map(format.difference));
+  }
+  return table.toString();
+}
+
+/** What no load can get past. */
+function ceiling({ route, culprit, ceilingPerSecond, nowPerSecond }) {
+  return `As long as ${culprit.function} holds the loop, a worker cannot pass ${format.perSecond(ceilingPerSecond)} requests/s of ${route} (now ${format.perSecond(nowPerSecond)}).`;
 }
 
 function place({ file, line }) {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
 
 /**
@@ -7,11 +8,14 @@ import { setTimeout } from 'node:timers/promises';
  * count the queue: a blocked worker has read all of its connections' requests, and works on one.
  */
 export function createMeter() {
+  /** When the request began that the code at hand works for. */
+  const begun = new AsyncLocalStorage();
   let requests = 0;
   let writes = 0;
   let writesSoFar = 0;
   let mostWrites = 0;
   let failed = 0;
+  let answeredMs = [];
   let cpuBefore;
   let timeBefore;
 
@@ -21,7 +25,7 @@ export function createMeter() {
       return async (request) => {
         requests++;
         try {
-          return await handler(request);
+          return await begun.run(performance.now(), () => handler(request));
         } finally {
           requests--;
         }
@@ -32,8 +36,10 @@ export function createMeter() {
       writes++;
       writesSoFar++;
       mostWrites = Math.max(mostWrites, writes);
+      const began = begun.getStore();
       return (error) => {
         writes--;
+        if (began !== undefined) answeredMs.push(performance.now() - began);
         if (error) failed++;
       };
     },
@@ -41,6 +47,7 @@ export function createMeter() {
       mostWrites = writes;
       writesSoFar = 0;
       failed = 0;
+      answeredMs = [];
       cpuBefore = process.cpuUsage();
       timeBefore = performance.now();
       return {};
@@ -54,7 +61,8 @@ export function createMeter() {
       const { user, system } = process.cpuUsage(cpuBefore);
       const cpuPercent = (user + system) / 10 / (performance.now() - timeBefore);
       await this.idle();
-      return { cpuPercent, servedAtATime: mostWrites, writes: writesSoFar, failedWrites: failed };
+      // answeredMs: from when a request began until Kafka had answered its write, whether or not its client waited for that
+      return { cpuPercent, servedAtATime: mostWrites, writes: writesSoFar, failedWrites: failed, answeredMs };
     },
   };
 }
