@@ -89,4 +89,5 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
 const number = (value: number): string => (value < 100 ? tenths : whole).format(value);
-const ms = (value: number): string => `${(value < 10 ? tenths : whole).format(value)} ms`;
+/** Less is what the loop itself does for a request. */
+const ms = (value: number): string => (value < 1 ? '<1 ms' : `${(value < 10 ? tenths : whole).format(value)} ms`);

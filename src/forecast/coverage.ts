@@ -5,13 +5,13 @@ import type { Hold, Request } from './requests.ts';
  * are sampled it is small: the marks count whoever was under way, exported or not.
  */
 export function seenRatioOf(holds: readonly Hold[], requests: readonly Request[]): number | undefined {
-  const starts = sortedByProcess(requests, ({ startMs }) => startMs);
-  const ends = sortedByProcess(requests, ({ endMs }) => endMs);
+  const starts = sortedByLoop(requests, ({ startMs }) => startMs);
+  const ends = sortedByLoop(requests, ({ endMs }) => endMs);
   let told = 0;
   let seen = 0;
-  for (const { process, fromMs, victims, request } of holds) {
+  for (const { loop, fromMs, victims, request } of holds) {
     if (victims === undefined) continue;
-    const open = countUpTo(starts.get(process), fromMs) - countUpTo(ends.get(process), fromMs);
+    const open = countUpTo(starts.get(loop), fromMs) - countUpTo(ends.get(loop), fromMs);
     const own = request && request.startMs <= fromMs && request.endMs > fromMs ? 1 : 0;
     told += victims;
     seen += Math.min(victims, open - own);
@@ -19,12 +19,12 @@ export function seenRatioOf(holds: readonly Hold[], requests: readonly Request[]
   return told === 0 ? undefined : seen / told;
 }
 
-function sortedByProcess(requests: readonly Request[], timeOf: (request: Request) => number): Map<string, number[]> {
+function sortedByLoop(requests: readonly Request[], timeOf: (request: Request) => number): Map<string, number[]> {
   const times = new Map<string, number[]>();
   for (const request of requests) {
-    const known = times.get(request.process);
+    const known = times.get(request.loop);
     if (known) known.push(timeOf(request));
-    else times.set(request.process, [timeOf(request)]);
+    else times.set(request.loop, [timeOf(request)]);
   }
   for (const list of times.values()) list.sort((a, b) => a - b);
   return times;

@@ -111,7 +111,7 @@ function trafficOf(route: string, requests: readonly Request[]): Traffic {
     sentMs = Math.min(sentMs, request.startMs - (request.doorMs ?? 0));
     endMs = Math.max(endMs, request.endMs);
   }
-  const processes = new Set(requests.map(({ process }) => process)).size;
+  const processes = new Set(requests.map(({ loop }) => loop)).size;
   return { route, requests, processes, perSecond: endMs > sentMs ? requests.length / ((endMs - sentMs) / 1e3) : 0 };
 }
 

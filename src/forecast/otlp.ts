@@ -11,15 +11,13 @@ export interface Traces {
 /** The request's method and route, in the stable conventions and those before them. */
 export const METHODS = ['http.request.method', 'http.method'] as const;
 export const ROUTE = 'http.route';
-/** The loop of a worker thread, where its spans say it. */
-const THREAD = 'thread.id';
 /** What tells processes apart, the best first. */
 const INSTANCE = 'service.instance.id';
 const PROCESS = ['host.name', 'k8s.pod.uid', 'container.id', 'process.pid'];
 const SERVER = [2, 'SPAN_KIND_SERVER'];
 
 /** All else is left out: the traces of an hour have to fit into memory. */
-const KEPT = new Set<string>([...Object.values(semconv), ...METHODS, ROUTE, THREAD]);
+const KEPT = new Set<string>([...Object.values(semconv), ...METHODS, ROUTE]);
 KEPT.delete(semconv.ATTR_CODE_STACKTRACE);
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON from outside, read in this file alone
@@ -65,10 +63,8 @@ export async function readTraces(lines: AsyncIterable<string> | Iterable<string>
 }
 
 function tracedSpan(process: string, span: Json): TracedSpan {
-  const attributes = attributesOf(span.attributes, KEPT);
-  const thread = attributes[THREAD];
   return {
-    process: thread === undefined ? process : `${process} thread ${thread}`,
+    process,
     traceId: span.traceId,
     spanId: span.spanId,
     parentSpanId: span.parentSpanId || undefined,
@@ -76,7 +72,7 @@ function tracedSpan(process: string, span: Json): TracedSpan {
     isServer: SERVER.includes(span.kind),
     startMs: milliseconds(span.startTimeUnixNano),
     endMs: milliseconds(span.endTimeUnixNano),
-    attributes,
+    attributes: attributesOf(span.attributes, KEPT),
     events: list(span.events).flatMap((event): TracedEvent[] =>
       event.name === semconv.EVENT_STALL
         ? [

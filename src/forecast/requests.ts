@@ -23,7 +23,8 @@ export interface Culprit {
 
 /** One stretch in which a culprit held a loop. */
 export interface Hold extends Interval {
-  readonly process: string;
+  /** Which loop. */
+  readonly loop: string;
   /** Holds of one culprit have the same. */
   readonly key: string;
   readonly culprit: Culprit;
@@ -35,7 +36,8 @@ export interface Hold extends Interval {
 
 /** What a client asked for, by its server span. */
 export interface Request {
-  readonly process: string;
+  /** On which loop. */
+  loop: string;
   readonly route: string;
   readonly startMs: number;
   readonly endMs: number;
@@ -46,13 +48,14 @@ export interface Request {
 
 export interface Evidence {
   readonly requests: Request[];
-  /** In the order of their starts; those of one process do not overlap. */
+  /** In the order of their starts; those of one loop do not overlap. */
   readonly holds: Hold[];
   /** The longest gap between two holds in which the loop was busy all the same: the threshold of what is a stall. */
   readonly gapMs: number;
 }
 
 const DEFAULT_GAP_MS = 20;
+const MAIN_THREAD = 0;
 
 /** Finds the requests and the stretches in which they, or anything else, held the loop. */
 export function evidenceOf(spans: readonly TracedSpan[]): Evidence {
@@ -84,7 +87,7 @@ export function evidenceOf(spans: readonly TracedSpan[]): Evidence {
       const request = requestOf(owner);
       const victims = owner.attributes[semconv.ATTR_BLOCKED_VICTIMS];
       holds.push({
-        process: span.process,
+        loop: loopOf(span.process, threadOf(owner)),
         fromMs: timeMs,
         toMs: timeMs + durationMs,
         key: keyOf(culprit),
@@ -97,7 +100,35 @@ export function evidenceOf(spans: readonly TracedSpan[]): Evidence {
   }
   const queued = queueUp(holds);
   for (const hold of queued) hold.request?.holds.push(hold);
+  placeOnLoops(requests, queued);
   return { requests: [...requests.values()], holds: queued, gapMs };
+}
+
+/** A process's loops are told apart by their threads, and a mark says on which it is. */
+const loopOf = (process: string, thread: number): string => `${process} thread ${thread}`;
+
+function threadOf({ attributes }: TracedSpan): number {
+  return Number(attributes[semconv.ATTR_THREAD_ID] ?? MAIN_THREAD);
+}
+
+/**
+ * A request that is not marked does not say on which thread it was: on the only one of its process that was held, or else on
+ * the main one.
+ */
+function placeOnLoops(requests: ReadonlyMap<TracedSpan, Request>, holds: readonly Hold[]): void {
+  const loops = new Set(holds.map(({ loop }) => loop));
+  const threads = new Map<string, Set<string>>();
+  for (const [{ process }, { holds: own }] of requests) {
+    const held = threads.get(process) ?? new Set();
+    for (const { loop } of own) held.add(loop);
+    threads.set(process, held);
+  }
+  for (const [{ process }, request] of requests) {
+    const [only, ...others] = threads.get(process)!;
+    const main = loopOf(process, MAIN_THREAD);
+    request.loop =
+      request.holds[0]?.loop ?? (only !== undefined && others.length === 0 && !loops.has(main) ? only : main);
+  }
 }
 
 /**
@@ -109,9 +140,9 @@ function queueUp(holds: Hold[]): Hold[] {
   return holds
     .sort((a, b) => a.fromMs - b.fromMs)
     .map((hold) => {
-      const fromMs = Math.max(hold.fromMs, ends.get(hold.process) ?? hold.fromMs);
+      const fromMs = Math.max(hold.fromMs, ends.get(hold.loop) ?? hold.fromMs);
       const toMs = fromMs + hold.toMs - hold.fromMs;
-      ends.set(hold.process, toMs);
+      ends.set(hold.loop, toMs);
       return { ...hold, fromMs, toMs };
     });
 }
@@ -129,7 +160,7 @@ function newRequest({ process, attributes, name, startMs, endMs }: TracedSpan): 
   const route = text(attributes[ROUTE]);
   const method = METHODS.map((key) => text(attributes[key])).find(Boolean);
   return {
-    process,
+    loop: loopOf(process, MAIN_THREAD),
     route: route === undefined ? name : [method, route].filter(Boolean).join(' '),
     startMs,
     endMs: Math.max(startMs, endMs),

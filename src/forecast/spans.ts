@@ -16,7 +16,7 @@ export interface TracedEvent {
  * @since 0.1.0
  */
 export interface TracedSpan {
-  /** Whose event loop it ran on: anything that tells processes apart. */
+  /** Anything that tells processes apart. */
   readonly process: string;
   readonly traceId: string;
   readonly spanId: string;

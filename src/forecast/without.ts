@@ -49,14 +49,14 @@ export class Counterfactual {
   readonly #replays = new Map<Loop, Replays>();
 
   constructor({ holds, requests, gapMs }: Evidence) {
-    const requestsOf = groupBy(requests, (request) => request.process);
-    for (const [process, ofLoop] of groupBy(holds, (hold) => hold.process)) {
+    const requestsOf = groupBy(requests, (request) => request.loop);
+    for (const [loop, ofLoop] of groupBy(holds, (hold) => hold.loop)) {
       const all = new Timeline(ofLoop);
       const by = new Map<string, Timeline>();
       for (const [key, ofCulprit] of groupBy(ofLoop, (hold) => hold.key)) by.set(key, new Timeline(ofCulprit));
-      const replay = new Replay(requestsOf.get(process) ?? [], ofLoop, all);
+      const replay = new Replay(requestsOf.get(loop) ?? [], ofLoop, all);
       const losses = by.size > 1 ? replay.losses(undefined, false) : new Map();
-      this.#loops.set(process, { all, stalls: all.filled(gapMs), by, replay, losses });
+      this.#loops.set(loop, { all, stalls: all.filled(gapMs), by, replay, losses });
     }
   }
 
@@ -67,7 +67,7 @@ export class Counterfactual {
     const asItIsMs = spanMs + doorMs;
     const own = ownHolds(request);
     const heldMs = own.get(key) ?? 0;
-    const loop = this.#loops.get(request.process);
+    const loop = this.#loops.get(request.loop);
     const culprit = loop?.by.get(key);
     if (!loop || !culprit) {
       return { asItIsMs, awaitedMs: asItIsMs, notWaitingMs: asItIsMs, heldMs: 0, isUndisturbed: true };

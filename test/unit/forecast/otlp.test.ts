@@ -84,7 +84,7 @@ describe('an export', () => {
   });
 
   test('processes are told apart by instance, or by host and pid, or by all there is', () => {
-    const process = (resource: unknown[], span = {}) => spansOf(exported(resource, span))[0]!.process;
+    const process = (resource: unknown[]) => spansOf(exported(resource))[0]!.process;
     const pid = (intValue: number) => ({ key: 'process.pid', value: { intValue } });
     assert.notEqual(process([pid(1)]), process([pid(2)]));
     assert.notEqual(
@@ -97,8 +97,6 @@ describe('an export', () => {
       process([pid(2), ...strings({ 'service.instance.id': 'i' })]),
     );
     assert.notEqual(process(strings({ 'service.name': 'a' })), process(strings({ 'service.name': 'b' })));
-    const thread = (intValue: number) => ({ attributes: [{ key: 'thread.id', value: { intValue } }] });
-    assert.notEqual(process([pid(1)], thread(0)), process([pid(1)], thread(1)), 'loops of worker threads');
   });
 
   test('anything else is refused', () => {

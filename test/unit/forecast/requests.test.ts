@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { evidenceOf } from '../../../src/forecast/requests.ts';
 import type { TracedSpan } from '../../../src/forecast/spans.ts';
 
@@ -124,13 +124,47 @@ test('of holds that shared a turn piece by piece, each keeps its length', () => 
     span('c', { process: 'another', events: [event(150)] }),
   ]);
   assert.deepEqual(
-    holds.map(({ fromMs, toMs, process }) => [process, fromMs, toMs]),
+    holds.map(({ fromMs, toMs, loop }) => [loop, fromMs, toMs]),
     [
-      ['p', 100, 300],
-      ['p', 300, 500],
-      ['another', 150, 350],
+      ['p thread 0', 100, 300],
+      ['p thread 0', 300, 500],
+      ['another thread 0', 150, 350],
     ],
   );
+});
+
+describe('threads', () => {
+  const request = (spanId: string, thread?: number): TracedSpan => ({
+    ...server,
+    spanId,
+    traceId: spanId,
+    ...(thread !== undefined && { attributes: { 'thread.id': thread }, events: [event()] }),
+  });
+  const loops = (...spans: TracedSpan[]) => evidenceOf(spans).requests.map(({ loop }) => loop);
+
+  test('who is marked says on which it was, and where only one was held, the others were there too', () => {
+    assert.deepEqual(loops(request('a', 0), request('b')), ['p thread 0', 'p thread 0']);
+    assert.deepEqual(loops(request('a', 3), request('b')), ['p thread 3', 'p thread 3']);
+    assert.deepEqual(loops(request('a', 3), { ...request('b'), process: 'q' }), ['p thread 3', 'q thread 0']);
+  });
+
+  test('where several were held, whoever is not marked is taken for one of the main thread', () => {
+    assert.deepEqual(loops(request('a', 3), request('b', 4), request('c')), ['p thread 3', 'p thread 4', 'p thread 0']);
+    assert.deepEqual(loops(request('a', 3), request('b', 0), request('c')), ['p thread 3', 'p thread 0', 'p thread 0']);
+  });
+
+  test('a span below a request marks its request’s thread; threads do not hold each other up', () => {
+    const commit = { ...request('commit', 3), traceId: 'a', parentSpanId: 'a', isServer: false };
+    const { holds, requests } = evidenceOf([request('a'), commit, request('b', 0)]);
+    assert.deepEqual(
+      requests.map(({ loop }) => loop),
+      ['p thread 3', 'p thread 0'],
+    );
+    assert.deepEqual(
+      holds.map(({ fromMs }) => fromMs),
+      [100, 100],
+    );
+  });
 });
 
 test('numbers that are none are not there', () => {
