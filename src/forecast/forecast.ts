@@ -8,9 +8,9 @@ export type { Culprit } from './requests.ts';
 
 /**
  * What would become of a route's latency at the rate at which its requests come now. Other queues than the loop's, which a
- * fix may fill (a pool, the broker), no trace of a blocked process can show: both forecasts are lower bounds, and their
- * tails are told as "at least". Where other culprits stay, what requests still lose to those is an estimate: as if the loop
- * served them in the order in which they came.
+ * fix may fill (a pool, the broker), no trace of a blocked process can show: tails are to be told as "at least". What no
+ * culprit is known of stays in them, and so does what the loop itself did for the many that had waited. Where other culprits
+ * stay, what requests still lose to those is an estimate: as if the loop served them in the order in which they came.
  *
  * @since 0.1.0
  */
