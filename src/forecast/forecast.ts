@@ -33,8 +33,8 @@ export interface RouteForecast {
   /** If nobody waited for the culprit's call at all. */
   readonly notWaiting: Latency | undefined;
   /**
-   * How many of the route's requests a process can serve in a second at most, as long as each holds its loop: 1 divided by
-   * how long they hold it on average. `undefined` where they do not.
+   * How many of the route's requests a process can serve in a second at most, as long as they hold its loop: 1 divided by
+   * how long one holds it on average. `undefined` where none does.
    */
   readonly ceilingPerSecond: number | undefined;
   /** How many a process served in a second. */
@@ -60,7 +60,11 @@ export interface CulpritForecast {
   readonly routes: readonly RouteForecast[];
 }
 
-/** @since 0.1.0 */
+/**
+ * What {@link forecast} says.
+ *
+ * @since 0.1.0
+ */
 export interface Forecast {
   /** Those whose fix would buy most first. */
   readonly culprits: readonly CulpritForecast[];

@@ -1,7 +1,11 @@
 import * as semconv from '../semconv.ts';
 import type { AttributeValue, TracedEvent, TracedSpan } from './spans.ts';
 
-/** What the files of traces hold. */
+/**
+ * What a file of traces holds.
+ *
+ * @since 0.1.0
+ */
 export interface Traces {
   readonly spans: TracedSpan[];
   /** Lines that were no JSON: the last one of a file that is being written, or one that was cut. */

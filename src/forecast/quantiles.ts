@@ -1,12 +1,22 @@
 /**
  * The fewest requests that a forecast rests on. The median of 30 lies between the 10th and the 21st of them with 95 %
  * certainty, whatever their distribution: that is about what a decision can be based on, and of fewer nothing is said.
+ *
+ * @since 0.1.0
  */
 export const MIN_REQUESTS = 30;
-/** The fewest requests of which a 99th percentile is told: of fewer, it is the slowest of them by another name. */
+/**
+ * The fewest requests of which a 99th percentile is told: of fewer, it is the slowest of them by another name.
+ *
+ * @since 0.1.0
+ */
 export const MIN_REQUESTS_FOR_P99 = 100;
 
-/** Latencies of a route's requests, in milliseconds. */
+/**
+ * Latencies of a route's requests, in milliseconds.
+ *
+ * @since 0.1.0
+ */
 export interface Latency {
   /** The median. */
   readonly p50Ms: number;

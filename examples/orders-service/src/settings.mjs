@@ -15,7 +15,7 @@ export const settings = {
   /** How long each route is under load: the slowest requests of a blocked worker wait for more than five seconds. */
   seconds: 8,
   /** How long each route's arrival rate of the blocking run is replayed against the fixed one. */
-  replaySeconds: 8,
+  replaySeconds: 6,
 };
 
 /** The two routes of the service: what the load generator asks for, and how it is told apart in the traces. */
