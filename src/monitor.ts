@@ -23,6 +23,7 @@ import { Governor } from './watchdog/governor.ts';
 import { type Judgement, judge, userFrame } from './watchdog/judge.ts';
 import { formatStack, StackReader } from './watchdog/stack.ts';
 import type { LongTurn } from './watchdog/turns.ts';
+import { type StallEvidence, withoutThread } from './watchdog/verdict.ts';
 import { between, type Reading, Watchdog, type WatchdogListener } from './watchdog/watchdog.ts';
 
 /** Samples kept of one turn; beyond it every other one is forgotten. */
@@ -251,7 +252,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     stall.share(turn, runs, samples);
     stall.marks.door = this.#door?.ofStall(turn.beat);
     // Spans may end right after the stall, long before it can be settled.
-    if (!this.#watchdog.isThreadLate(turn.to)) stall.judge(evidence.evidence);
+    this.#judge(stall, evidence.evidence, turn.to);
     this.#victims.tell(turn.from, turn.to, stall.shares, stall.record, this.#turn + 1);
     this.#governor.spent(now() - turn.to, turn.to);
   }
@@ -280,7 +281,13 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#stall ??= this.#newStall();
     this.#stall.share(turn, this.sections.runsSoFar(at), this.#samples);
     this.#stall.marks.door = this.#door?.ofStall(turn.beat);
-    if (!this.#watchdog.isThreadLate(at)) this.#stall.judge(this.#evidence.ofTurn(turn, this.#samplingMs));
+    this.#judge(this.#stall, this.#evidence.ofTurn(turn, this.#samplingMs), at);
+  }
+
+  /** By what is certain at that moment. */
+  #judge(stall: Stall, evidence: StallEvidence, at: number): void {
+    const certain = this.#watchdog.isThreadLate(at) ? withoutThread(evidence) : evidence;
+    if (certain) stall.judge(certain);
   }
 
   /** A span ends while the loop is held: what it held, and what it lost to the others, is written now or never. */

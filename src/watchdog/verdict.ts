@@ -78,6 +78,15 @@ export function ownFraction(evidence: StallEvidence, cause: Cause): number {
   return Math.min(1, Math.max(0, own / wall));
 }
 
+/**
+ * What stands while the watchdog's thread is late: it may starve, or the process have been stopped, and will tell only when
+ * it runs again. The loop's own CPU time is its own in any case. `undefined` where that explains too little.
+ */
+export function withoutThread(evidence: StallEvidence): StallEvidence | undefined {
+  const certain = { ...evidence, threadsStarved: evidence.wall, sleepsIn: undefined };
+  return verdict(certain) === 'cpu' ? certain : undefined;
+}
+
 /** Whether the loop's thread was mostly asleep. */
 export function isAsleep(evidence: StallEvidence): boolean {
   const { wall, run, queue } = evidence;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ownFraction, spanCause, verdict } from '../../../src/watchdog/verdict.ts';
+import { ownFraction, spanCause, verdict, withoutThread } from '../../../src/watchdog/verdict.ts';
 
 test('the largest part of the window names the cause', () => {
   assert.equal(verdict({ wall: 100, run: 90, queue: 5 }), 'cpu');
@@ -65,4 +65,13 @@ test('a sleep while other threads starve is theirs, but for a call that none of 
   assert.equal(verdict(starved), 'unknown');
   assert.equal(verdict({ ...starved, sleepsIn: 'call' }), 'native_wait');
   assert.ok(ownFraction({ ...starved, sleepsIn: 'call' }, 'native_wait') > 0.8);
+});
+
+test('while the thread is late, CPU time alone is certain', () => {
+  const certain = withoutThread({ wall: 100, run: 60, queue: 0, stopped: 0 });
+  assert.equal(certain && verdict(certain), 'cpu');
+  assert.equal(certain && ownFraction(certain, 'cpu'), 0.6, 'the rest may have been a stop of the process');
+  assert.equal(withoutThread({ wall: 100, run: 5, queue: 0, sleepsIn: 'call' }), undefined);
+  assert.equal(withoutThread({ wall: 100, run: 30, queue: 60 }), undefined);
+  assert.equal(withoutThread({ wall: 100 }), undefined);
 });
