@@ -160,7 +160,7 @@ describe('pg', { skip: needs.postgres() }, () => {
           status,
           parent: parentSpanId && span(parentSpanId).name,
           attributes: Object.fromEntries(
-            Object.entries(attributes).filter(([key]) => !/^(event_loop|code)\./.test(key)),
+            Object.entries(attributes).filter(([key]) => !/^(event_loop|code|thread)\./.test(key)),
           ),
           events: events.filter((event) => !event.name.startsWith('event_loop.')).map((event) => event.name),
         }));
