@@ -13,7 +13,7 @@ const SPARSE_PAUSE_COMPUTING = 24;
 const PART_OF_STALL = 0.15;
 
 /** Over all stalls together, as much as in a long one: so much may be spent ahead of it, for stalls that are rare. */
-const CREDIT_MS = 100;
+const CREDIT_MS = 60;
 const CREDIT_PER_MS = 0.025;
 
 /** A reading of the whole table that has ended. */

@@ -52,7 +52,7 @@ describe('the pause after a reading', () => {
     // 5 ms of reading every 20 ms: a quarter of the time
     let dense = 0;
     while (pauseAfter(20) === 20) dense++;
-    assert.equal(dense, 22, 'a hundred milliseconds ahead');
+    assert.equal(dense, 13, 'sixty milliseconds ahead');
     assert.equal(pauseAfter(100), 195, 'what is given is spent');
     assert.equal(pauseAfter(4000), 20, 'and comes back');
     at += 1e6;
