@@ -3,8 +3,10 @@
  * without. `--quick` is a smoke run, whose figures say nothing.
  */
 import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanEnv } from '../test/support/env.ts';
+import { accuracy } from './accuracy.ts';
 import { call } from './call.ts';
 import { footprint } from './footprint.ts';
 import { service } from './service.ts';
@@ -12,7 +14,7 @@ import { stall } from './stall.ts';
 import type { Bench } from './support/bench.ts';
 import { format } from './support/table.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { service, call, footprint, stall };
+const BENCHES: Readonly<Record<string, Bench>> = { accuracy, service, call, footprint, stall };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -23,8 +25,10 @@ if (unknown.length > 0) {
   console.error(`No bench is called ${unknown.join(' or ')}: there are ${Object.keys(BENCHES).join(', ')}`);
   process.exit(1);
 }
-const { quick, node } = values;
-const version = spawnSync(node, ['--version'], { encoding: 'utf8', env: cleanEnv() }).stdout?.trim();
+const { quick } = values;
+// programs are started in folders of their own
+const node = values.node.includes('/') ? resolve(values.node) : values.node;
+const version = spawnSync(values.node, ['--version'], { encoding: 'utf8', env: cleanEnv() }).stdout?.trim();
 if (!version) {
   console.error(`${node} is no Node.js`);
   process.exit(1);
