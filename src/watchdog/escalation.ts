@@ -1,6 +1,9 @@
 import { type AsyncHook, createHook } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 
+/** From this version on contexts are kept without async hooks. Before, their own `after` hook is such JavaScript. */
+const IS_NEEDED = Number.parseInt(process.versions.node, 10) >= 24;
+
 /** How long the hook stays after the last sample that proved nothing. */
 const ESCALATED_MS = 60_000;
 
@@ -20,6 +23,7 @@ export class Escalation {
 
   /** A late sample has proved nothing: the next one shall. */
   raise(): void {
+    if (!IS_NEEDED) return;
     this.#hook ??= createHook({ after() {} });
     if (this.#timer) {
       this.#timer.refresh();
