@@ -1,3 +1,4 @@
+import { countWhile, groupBy } from './collections.ts';
 import type { Hold, Request } from './requests.ts';
 
 /**
@@ -20,24 +21,11 @@ export function seenRatioOf(holds: readonly Hold[], requests: readonly Request[]
 }
 
 function sortedByLoop(requests: readonly Request[], timeOf: (request: Request) => number): Map<string, number[]> {
-  const times = new Map<string, number[]>();
-  for (const request of requests) {
-    const known = times.get(request.loop);
-    if (known) known.push(timeOf(request));
-    else times.set(request.loop, [timeOf(request)]);
-  }
-  for (const list of times.values()) list.sort((a, b) => a - b);
-  return times;
+  const groups = [...groupBy(requests, ({ loop }) => loop)];
+  return new Map(groups.map(([loop, ofLoop]) => [loop, ofLoop.map(timeOf).sort((a, b) => a - b)]));
 }
 
 /** How many of a sorted list are no larger. */
-function countUpTo(sorted: readonly number[] | undefined, limit: number): number {
-  let low = 0;
-  let high = sorted?.length ?? 0;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted![middle]! <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function countUpTo(sorted: readonly number[] = [], limit: number): number {
+  return countWhile(sorted, (value) => value <= limit);
 }

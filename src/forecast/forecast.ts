@@ -1,8 +1,9 @@
+import { groupBy, sum } from './collections.ts';
 import { seenRatioOf } from './coverage.ts';
 import { atMost, type Latency, largerOf, latencyOf } from './quantiles.ts';
 import { type Culprit, evidenceOf, type Hold, type Request } from './requests.ts';
 import type { TracedSpan } from './spans.ts';
-import { Counterfactual, groupBy, sum, type Without } from './without.ts';
+import { Counterfactual, type Without } from './without.ts';
 
 export type { Culprit } from './requests.ts';
 

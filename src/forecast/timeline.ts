@@ -1,3 +1,5 @@
+import { countWhile } from './collections.ts';
+
 export interface Interval {
   readonly fromMs: number;
   readonly toMs: number;
@@ -38,14 +40,7 @@ export class Timeline {
   }
 
   #until(atMs: number): number {
-    let low = 0;
-    let high = this.#from.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#from[middle]! < atMs) low = middle + 1;
-      else high = middle;
-    }
-    if (low === 0) return 0;
-    return this.#before[low - 1]! + Math.min(atMs, this.#to[low - 1]!) - this.#from[low - 1]!;
+    const last = countWhile(this.#from, (fromMs) => fromMs < atMs) - 1;
+    return last < 0 ? 0 : this.#before[last]! + Math.min(atMs, this.#to[last]!) - this.#from[last]!;
   }
 }

@@ -1,3 +1,4 @@
+import { groupBy, sum } from './collections.ts';
 import { Replay } from './replay.ts';
 import type { Evidence, Request } from './requests.ts';
 import { Timeline } from './timeline.ts';
@@ -116,22 +117,6 @@ function ownHolds({ holds, startMs, endMs }: Request): Map<string, number> {
     if (ms > 0) own.set(key, (own.get(key) ?? 0) + ms);
   }
   return own;
-}
-
-export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
-}
-
-export function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }
 
 const shareOf = (part: number, whole: number): number => (whole > 0 ? clamp(part / whole, 0, 1) : 0);
