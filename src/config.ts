@@ -64,8 +64,8 @@ export interface EventLoopInstrumentationConfig extends InstrumentationConfig {
   /**
    * Whether a server span tells how long its request had stood unread while the loop was stuck, and a stall how many stood
    * there. Read from `/proc/self/net` by the watchdog's thread, and only while the loop is stuck: at most a fifth of that
-   * thread's time for one second, then a fortieth to a twenty-fifth. Elsewhere than on Linux only what one turn of the loop shows.
-   * Default true. Environment: `LOOPBLAME_DOOR`. Since 0.1.0.
+   * thread's time for one second, then a fortieth to a twenty-fifth. Elsewhere than on Linux only what one turn of the
+   * loop shows. Default true. Environment: `LOOPBLAME_DOOR`. Since 0.1.0.
    */
   door?: boolean;
   /**

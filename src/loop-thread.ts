@@ -1,5 +1,4 @@
 import * as threads from 'node:worker_threads';
-import type { Attributes } from '@opentelemetry/api';
 import { ATTR_THREAD_ID, ATTR_THREAD_NAME } from './semconv.ts';
 
 /** The thread of a loop, by which a process's telemetry tells its loops apart. */
@@ -22,6 +21,9 @@ function nameOfThread(): string {
 /** The calling thread. */
 export const loopThread: LoopThread = { id: threads.threadId, name: nameOfThread() };
 
-export function threadAttributes({ id, name }: LoopThread): Attributes {
+export function threadAttributes({ id, name }: LoopThread): Record<string, string | number> {
   return { [ATTR_THREAD_ID]: id, [ATTR_THREAD_NAME]: name };
 }
+
+/** The calling thread's. */
+export const ownThreadAttributes = threadAttributes(loopThread);

@@ -1,7 +1,7 @@
 import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import { toPerformanceTime } from '../clock.ts';
 import type { DoorCounts } from '../door/door.ts';
-import { loopThread, threadAttributes } from '../loop-thread.ts';
+import { ownThreadAttributes } from '../loop-thread.ts';
 import * as semconv from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
@@ -29,8 +29,6 @@ export function drawSpan(tracer: () => Tracer): DrawStall {
       .end(toPerformanceTime(share.to));
   };
 }
-
-const THREAD = threadAttributes(loopThread);
 
 /** What one stall has put on one span so far. */
 interface Contribution {
@@ -191,7 +189,7 @@ export class StallMarks {
       [semconv.ATTR_BLOCKED_COUNT]: blocked.count,
       [semconv.ATTR_BLOCKED_VICTIMS]: blocked.victims,
       [semconv.ATTR_BLOCKED_HARM]: blocked.harmMs / 1e3,
-      ...THREAD,
+      ...ownThreadAttributes,
     });
     // Cause, call and code are those of the longest stretch, as they are known by now: what was written before goes.
     if (share.ms < maxBefore) return;

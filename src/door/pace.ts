@@ -6,7 +6,7 @@ const MAX_GROWTH = 1.5;
 const MIN_PAUSE_MS = 20;
 const DENSE_FOR_MS = 1000;
 const DENSE_PAUSE = 4;
-/** A fortieth of the time, and a twenty-fifth where the loop computes: such stalls are shorter, and so is who waits for them. */
+/** A fortieth of the time, and a twenty-fifth where the loop computes: such stalls are shorter, as are the waits for them. */
 const SPARSE_PAUSE = 39;
 const SPARSE_PAUSE_COMPUTING = 24;
 /** Of the stall so far: who came in a pause is told that much too little. */
@@ -28,10 +28,10 @@ export interface EndedReading {
 
 /**
  * Spaces readings of the whole table, each of which costs 3.5 ms and more of the thread's CPU time: a fifth of that
- * thread's time at first, a fortieth to a twenty-fifth later. While the loop waits that is
- * after a second; while it computes, sooner (the two may share a quota of CPU time), as the stall grows and with it what
- * is precise enough. On the only CPU it is at once: there the thread makes the stall longer. So it is where stalls have
- * used up the credit: each may be short, but they may follow each other for ever.
+ * thread's time at first, a fortieth to a twenty-fifth later. While the loop waits that is after a second; while it
+ * computes, sooner (the two may share a quota of CPU time), as the stall grows and with it what is precise enough. On the
+ * only CPU it is at once: there the thread makes the stall longer. So it is where stalls have used up the credit: each may
+ * be short, but they may follow each other for ever.
  */
 export class ReadingPace {
   readonly #isOnlyCpu: boolean;

@@ -11,8 +11,8 @@ import { type LastRead, UnreadConnections } from './unread.ts';
 /** What is known of them after so long is of no use. */
 const FORGET_MS = 2000;
 /**
- * A glance costs 0.1 to 0.4 ms: how many stand before the listeners, which are at the beginning of the table, and whether anything
- * has come at all. Where nothing has, the whole table tells nothing new.
+ * A glance costs 0.1 to 0.4 ms: how many stand before the listeners, which are at the beginning of the table, and whether
+ * anything has come at all. Where nothing has, the whole table tells nothing new.
  */
 const GLANCE_EVERY_MS = 40;
 const GLANCE_LATER_EVERY_MS = 100;

@@ -1,5 +1,5 @@
 import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
-import { loopThread, threadAttributes } from '../loop-thread.ts';
+import { ownThreadAttributes } from '../loop-thread.ts';
 import type { Section } from '../sections/recorder.ts';
 import * as semconv from '../semconv.ts';
 import type { Frame } from '../watchdog/judge.ts';
@@ -35,8 +35,6 @@ export interface MetricSources {
   /** Spans that were in flight when too many were. */
   forgottenSpans(): number;
 }
-
-const THREAD = threadAttributes(loopThread);
 
 /** The metrics. They count every span and every stall, however traces are sampled. */
 export class Metrics {
@@ -74,26 +72,31 @@ export class Metrics {
       unit: '{span}',
       description: 'Spans that ended, by whether they blocked the event loop.',
     });
-    const observeLag = (result: ObservableResult): void => result.observe(this.#sources.worstLagMs() / 1e3, THREAD);
+    const observeLag = (result: ObservableResult): void =>
+      result.observe(this.#sources.worstLagMs() / 1e3, ownThreadAttributes);
     const observeSpans = (result: ObservableResult): void => {
-      result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true, ...THREAD });
-      result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false, ...THREAD });
+      result.observe(this.#blockedSpans, { [semconv.ATTR_BLOCKED]: true, ...ownThreadAttributes });
+      result.observe(this.#spans - this.#blockedSpans, { [semconv.ATTR_BLOCKED]: false, ...ownThreadAttributes });
     };
     const overhead = meter.createObservableCounter(semconv.METRIC_OVERHEAD, {
       unit: 's',
       description: 'CPU time that loopblame has taken: on the loop for samples and stalls, and of its own thread.',
     });
     const observeOverhead = (result: ObservableResult): void => {
-      result.observe(this.#sources.loopOverheadMs() / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'loop', ...THREAD });
+      result.observe(this.#sources.loopOverheadMs() / 1e3, {
+        [semconv.ATTR_OVERHEAD_PART]: 'loop',
+        ...ownThreadAttributes,
+      });
       const threadMs = this.#sources.threadOverheadMs();
       if (threadMs === undefined) return;
-      result.observe(threadMs / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread', ...THREAD });
+      result.observe(threadMs / 1e3, { [semconv.ATTR_OVERHEAD_PART]: 'thread', ...ownThreadAttributes });
     };
     const forgotten = meter.createObservableCounter(semconv.METRIC_FORGOTTEN, {
       unit: '{span}',
       description: 'Spans that were forgotten because too many were in flight: they are not told what they waited for.',
     });
-    const observeForgotten = (result: ObservableResult): void => result.observe(this.#sources.forgottenSpans(), THREAD);
+    const observeForgotten = (result: ObservableResult): void =>
+      result.observe(this.#sources.forgottenSpans(), ownThreadAttributes);
     forgotten.addCallback(observeForgotten);
     overhead.addCallback(observeOverhead);
     lag.addCallback(observeLag);
@@ -118,7 +121,7 @@ export class Metrics {
   }
 
   recordBlocked({ ms, cause, section, code, harmMs, starvedBy, expected }: BlockedRecord): void {
-    const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause, ...THREAD };
+    const attributes: Attributes = { [semconv.ATTR_BLOCKED_CAUSE]: cause, ...ownThreadAttributes };
     if (section) {
       attributes[semconv.ATTR_BLOCKED_SECTION] = section.name;
       attributes[semconv.ATTR_SECTION_SYSTEM] = section.system;

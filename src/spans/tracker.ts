@@ -225,7 +225,7 @@ export class SpanTracker {
     const undo = replaceMethod(prototype, 'end', (end) => {
       return function (this: object) {
         ending(this);
-        // biome-ignore lint/complexity/noArguments: as above
+        // biome-ignore lint/complexity/noArguments: whatever a newer SDK takes is passed on, without a list for each span
         return Reflect.apply(end, this, arguments);
       };
     });

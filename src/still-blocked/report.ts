@@ -1,4 +1,4 @@
-import type { LoopThread } from '../loop-thread.ts';
+import { type LoopThread, threadAttributes } from '../loop-thread.ts';
 import * as semconv from '../semconv.ts';
 import { before, type Culprit, culpritOf, type Observation } from './observation.ts';
 import type { Attributes, Gauge, LogRecord } from './otlp.ts';
@@ -20,7 +20,7 @@ export function logRecord(observation: Observation, afterMs: number, thread: Loo
     body: sentence(observation, culprit),
     attributes: {
       ...attributes(observation, culprit),
-      ...ofThread(thread),
+      ...threadAttributes(thread),
       [semconv.ATTR_REPORTS_LOST]: lost || undefined,
     },
     ...span,
@@ -35,7 +35,7 @@ export function lagGauge(stuckMs: number, thread: LoopThread): Gauge {
     description: semconv.LAG_DESCRIPTION,
     timeMs: Date.now(),
     value: stuckMs / 1e3,
-    attributes: ofThread(thread),
+    attributes: threadAttributes(thread),
   };
 }
 
@@ -93,10 +93,5 @@ function attributes(observation: Observation, { section, sample, expected }: Cul
     [semconv.ATTR_SAMPLE_AGE]: sample && seconds(at - sample.at),
   };
 }
-
-const ofThread = ({ id, name }: LoopThread): Attributes => ({
-  [semconv.ATTR_THREAD_ID]: id,
-  [semconv.ATTR_THREAD_NAME]: name,
-});
 
 const orNone = (texts: string[]): string[] | undefined => (texts.length > 0 ? texts : undefined);

@@ -40,10 +40,8 @@ export const ThreadFloat = {
 export const LoopInt = {
   /** 1 when the loop is to be watched no more. Loop. */
   LEFT: 0,
-  /** Samples posted. Thread. */
-  SAMPLES: 1,
   /** 1 while the loop has been idle for so long that the thread looks rarely: whoever begins work wakes it. Thread. */
-  PARKED: 5,
+  PARKED: 1,
   /** What the stuck loop slept in at the last look: an index into `SLEEPS`. Thread. */
   SLEEPS_IN: 2,
   /** How many times as far apart as usual samples shall be; 0: none are taken. Loop. */

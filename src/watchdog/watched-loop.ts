@@ -3,7 +3,7 @@ import { DoorFloat, DoorInt, type DoorMemory, doorMemory, UNKNOWN } from '../doo
 import { DoorReader, type LateLoop } from '../door/reader.ts';
 import type { Reporter } from '../still-blocked/reporter.ts';
 import type { CgroupThrottling } from './cgroup.ts';
-import { type LoopData, LoopFloat, LoopInt, type SharedBlock, SLEEPS, sharedBlock } from './layout.ts';
+import { type LoopData, LoopFloat, LoopInt, MAIN_THREAD, type SharedBlock, SLEEPS, sharedBlock } from './layout.ts';
 import type { OwnTime } from './own-time.ts';
 import { sampleIntervalMs } from './pace.ts';
 import type { Sampler } from './sampler.ts';
@@ -67,7 +67,8 @@ export class WatchedLoop {
   readonly #stuck: StuckMeter;
   readonly #doorMemory: DoorMemory | undefined;
   readonly #door: DoorReader | undefined;
-  readonly #hasState: boolean;
+  /** Whether its thread may end before the process does, and that would be seen. */
+  readonly #mayDie: boolean;
 
   /** Its thread's times at the last look that read them. */
   #seen: SeenTimes | undefined;
@@ -94,7 +95,7 @@ export class WatchedLoop {
     this.#shared = sharedBlock(data.buffer);
     this.#syscall = new ProcFile(taskFile(data.tid, 'syscall'));
     this.#sched = new ProcFile(taskFile(data.tid, 'schedstat'));
-    this.#hasState = schedTimes(this.#sched) !== undefined;
+    this.#mayDie = data.threadId !== MAIN_THREAD && schedTimes(this.#sched) !== undefined;
     this.#stuck = new StuckMeter(this.#shared, parts.shared, this.#sched, parts.cgroup);
     this.#doorMemory = data.door && doorMemory(data.door);
     this.#door = this.#doorMemory && new DoorReader(this.#doorMemory, data.thresholdMs);
@@ -151,7 +152,7 @@ export class WatchedLoop {
     }
 
     const call = systemCallOf(this.#syscall);
-    this.#isDead = call.number < 0 && this.#hasState && !schedTimes(this.#sched);
+    this.#isDead = this.#mayDie && call.number < 0 && !schedTimes(this.#sched);
     if (this.#isDead) return IDLE_LOOK_MS;
     if (sleepsIn(this.#data.epollFds, call)) {
       this.#idleAt = this.#restedAt = at;
@@ -235,7 +236,6 @@ export class WatchedLoop {
     if (!this.#samplePending) return;
     this.#postedAt = at;
     this.#nextSampleAt = at + spacing * sampleIntervalMs(stuckMs);
-    int[LoopInt.SAMPLES] = int[LoopInt.SAMPLES]! + 1;
   }
 
   /** The loop is late: its state as it is now is what the stall's cause is measured from. */
