@@ -107,7 +107,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     });
     this.#door = memory && new Door(memory, config.blockedThresholdMs, this.#watchdog);
     this.#evidence = new Evidence(this.#watchdog, this.#gc);
-    this.#victims = new Victims(this.spans.inFlight);
+    this.#victims = new Victims(this.spans.inFlight, config.blockedThresholdMs);
     this.#governor = new Governor(config.overheadBudget, (spacing) => {
       this.#watchdog.sampleSpacing = spacing;
     });

@@ -58,18 +58,20 @@ export function recordOf(stall: StallShares<SpanState>, cause: semconv.Cause, in
 /** Tells every span in flight what it loses to the stalls of others. */
 export class Victims {
   readonly #inFlight: SpansInFlight;
+  readonly #thresholdMs: number;
   /** Asked for anew by each span that ends in a stall: thousands may end in one, with a share each. */
   readonly #held = new WeakMap<StallShares<SpanState>, Held>();
 
-  constructor(inFlight: SpansInFlight) {
+  constructor(inFlight: SpansInFlight, thresholdMs: number) {
     this.#inFlight = inFlight;
+    this.#thresholdMs = thresholdMs;
   }
 
   /** A stall is over: all that are in flight have stood still in it. `turn` is the number of the turn that comes next. */
   tell(from: number, to: number, stall: StallShares<SpanState>, record: StallRecord, turn: number): void {
     const held = this.#heldIn(stall);
     this.#inFlight.forEach((state) => {
-      if (state.startedAt < to) lose(state, lostMs(state, from, to, held), record, turn);
+      if (state.startedAt < to) lose(state, this.#lostMs(state, from, to, held), record, turn);
     });
   }
 
@@ -82,7 +84,7 @@ export class Victims {
     record: StallRecord,
     turn: number,
   ): void {
-    lose(state, lostMs(state, from, to, this.#heldIn(stall)), record, turn);
+    lose(state, this.#lostMs(state, from, to, this.#heldIn(stall)), record, turn);
     if (state.stalled) state.stalled.waited = true;
   }
 
@@ -94,13 +96,18 @@ export class Victims {
     }
     return held;
   }
-}
 
-/** What a span lost in a stall. One that held the loop itself is told only of what others are known to have held. */
-function lostMs(state: SpanState, from: number, to: number, held: Held): number {
-  const open = to - Math.max(from, state.startedAt);
-  const own = held.own.get(state);
-  return own === undefined ? open : Math.min(open, held.ms) - own;
+  /**
+   * What a span lost in a stall. One that held the loop itself is told only of what others are known to have held, and
+   * only where that would have been a stall without it.
+   */
+  #lostMs(state: SpanState, from: number, to: number, held: Held): number {
+    const open = to - Math.max(from, state.startedAt);
+    const own = held.own.get(state);
+    if (own === undefined) return open;
+    const others = Math.min(open, held.ms) - own;
+    return others < this.#thresholdMs ? 0 : others;
+  }
 }
 
 function lose(state: SpanState, ms: number, record: StallRecord, turn: number): void {
