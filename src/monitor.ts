@@ -1,5 +1,6 @@
 import { executionAsyncId } from 'node:async_hooks';
 import type { Meter, SpanKind, Tracer, TracerProvider } from '@opentelemetry/api';
+import { UnreadAnswers } from './blame/answers.ts';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
 import { type DrawStall, drawEvent, drawSpan } from './blame/marks.ts';
 import { isLate, type Sample } from './blame/shares.ts';
@@ -68,6 +69,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
 
   readonly #evidence: Evidence;
   readonly #victims: Victims;
+  readonly #answers = new UnreadAnswers();
   readonly #governor: Governor;
 
   // Of the current turn
@@ -168,11 +170,9 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.sections.endOwner(state, at);
     const { sync, span } = state;
     if (sync && span.isRecording()) {
-      span.setAttributes({
-        [ATTR_SYNC_DURATION]: sync.sumMs / 1e3,
-        [ATTR_SYNC_MAX]: sync.maxMs / 1e3,
-        [ATTR_SYNC_COUNT]: sync.count,
-      });
+      span.setAttribute(ATTR_SYNC_DURATION, sync.sumMs / 1e3);
+      span.setAttribute(ATTR_SYNC_MAX, sync.maxMs / 1e3);
+      span.setAttribute(ATTR_SYNC_COUNT, sync.count);
     }
     if (this.#watchdog.heartbeat.sinceBeat(at) >= this.#thresholdMs) this.#endsInStall(state, at);
     if (state.blocked) {
@@ -181,7 +181,7 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     }
     noteProgress(state, this.#turn);
     writeStalled(state);
-    writeTimeout(state, at, this.#turn);
+    writeTimeout(state, at, this.#turn, this.#answers);
     // It leads to the span that it waited for, and from there on to all before: an ended span must not keep them.
     state.stalled = undefined;
     this.#metrics.countSpan(state.blocked !== undefined);

@@ -2,7 +2,7 @@ import { now } from '../clock.ts';
 import type { GcPauses } from '../watchdog/gc.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
 import type { StallEvidence } from '../watchdog/verdict.ts';
-import type { ThreadHeld, Watchdog } from '../watchdog/watchdog.ts';
+import type { Watchdog } from '../watchdog/watchdog.ts';
 
 /** Starvation comes in spells, and the watchdog's thread does not see each moment of it: so much of the past counts. */
 const SPELL_MS = 1000;
@@ -11,8 +11,8 @@ const SPELL_MS = 1000;
 export class Evidence {
   readonly #watchdog: Watchdog;
   readonly #gc: GcPauses;
-  /** How the thread had been held when the current turn began. */
-  #heldBefore: ThreadHeld = { stopped: 0, starved: 0 };
+  /** For how long the thread had been stopped when the current turn began. */
+  #stoppedBefore = 0;
   /** The thread's starvation as it was one to two spells before the last stalls. */
   #starved = { older: 0, newer: 0, at: 0 };
 
@@ -23,40 +23,40 @@ export class Evidence {
 
   /** A turn begins. */
   beginTurn(): void {
-    this.#heldBefore = this.#watchdog.threadHeld;
+    this.#stoppedBefore = this.#watchdog.threadStoppedMs;
   }
 
   /** What the current turn's time was spent on so far. `samplingMs`: what our own samples took of it. */
   ofTurn(turn: LongTurn, samplingMs: number): StallEvidence {
     const accounts = this.#watchdog.evidence(turn, this.#watchdog.read());
     const own = accounts.run === undefined ? accounts : { ...accounts, run: Math.max(0, accounts.run - samplingMs) };
-    return { ...own, ...this.#held(this.#heldBefore, own.wall) };
+    return { ...own, ...this.#held(this.#stoppedBefore, own.wall) };
   }
 
   /** Keeps what a turn that is over can be completed from. */
   keep(turn: LongTurn, samplingMs: number): PendingEvidence {
-    return { turn, evidence: this.ofTurn(turn, samplingMs), heldBefore: this.#heldBefore };
+    return { turn, evidence: this.ofTurn(turn, samplingMs), stoppedBefore: this.#stoppedBefore };
   }
 
   /** The same with what has come in since: collections, and the thread's own delays. */
-  complete({ turn, evidence, heldBefore }: PendingEvidence): StallEvidence {
+  complete({ turn, evidence, stoppedBefore }: PendingEvidence): StallEvidence {
     return {
       ...evidence,
-      ...this.#held(heldBefore, evidence.wall),
+      ...this.#held(stoppedBefore, evidence.wall),
       // what was seen of the whole turn, in the part of it that the accounts are of
       gc: (this.#gc.within(turn.from, turn.to) * evidence.wall) / (turn.to - turn.from),
     };
   }
 
-  #held(before: ThreadHeld, wall: number): { stopped: number; threadsStarved: number } {
-    const held = this.#watchdog.threadHeld;
+  #held(stoppedBefore: number, wall: number): { stopped: number; threadsStarved: number } {
+    const { threadStoppedMs: stopped, threadStarvedMs: starved } = this.#watchdog;
     const at = now();
     if (at - this.#starved.at > SPELL_MS) {
-      this.#starved = { older: this.#starved.newer, newer: held.starved, at };
+      this.#starved = { older: this.#starved.newer, newer: starved, at };
     }
     return {
-      stopped: Math.min(wall, held.stopped - before.stopped),
-      threadsStarved: Math.min(wall, held.starved - this.#starved.older),
+      stopped: Math.min(wall, stopped - stoppedBefore),
+      threadsStarved: Math.min(wall, starved - this.#starved.older),
     };
   }
 }
@@ -65,5 +65,5 @@ export class Evidence {
 export interface PendingEvidence {
   readonly turn: LongTurn;
   readonly evidence: StallEvidence;
-  readonly heldBefore: ThreadHeld;
+  readonly stoppedBefore: number;
 }

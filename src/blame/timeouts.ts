@@ -1,6 +1,7 @@
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import * as semconv from '../semconv.ts';
 import type { SpanState } from '../spans/tracker.ts';
+import type { UnreadAnswers } from './answers.ts';
 
 /** How a client says that its own clock ran out while it waited for an answer. */
 interface TimeoutRule {
@@ -8,6 +9,8 @@ interface TimeoutRule {
   /** The error's message, or its type or code, as the instrumentations put them on the span. */
   readonly message?: RegExp;
   readonly type?: RegExp;
+  /** The connection is still open when the span ends: an answer that had come stands unread in the kernel. */
+  readonly keepsConnection?: true;
   /** Where the client says so. */
   readonly source: string;
 }
@@ -19,11 +22,23 @@ interface TimeoutRule {
  * their clocks.
  */
 const TIMEOUTS: readonly TimeoutRule[] = [
-  { client: 'pg', message: /^Query read timeout$/, source: 'pg 8 lib/client.js, query_timeout' },
+  {
+    client: 'pg',
+    message: /^Query read timeout$/,
+    keepsConnection: true,
+    source: 'pg 8 lib/client.js, query_timeout',
+  },
   { client: 'pg', message: /^timeout expired$/, source: 'pg 8 lib/client.js, connectionTimeoutMillis' },
   {
     client: 'pg-pool',
-    message: /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)$/,
+    // it waits for a connection that another query has
+    message: /^timeout exceeded when trying to connect$/,
+    keepsConnection: true,
+    source: 'pg-pool 3 index.js, connectionTimeoutMillis',
+  },
+  {
+    client: 'pg-pool',
+    message: /^Connection terminated due to connection timeout$/,
     source: 'pg-pool 3 index.js, connectionTimeoutMillis',
   },
   {
@@ -33,7 +48,12 @@ const TIMEOUTS: readonly TimeoutRule[] = [
     source: 'mysql2 3 lib/commands/query.js, timeout',
   },
   { client: 'mysql2, ioredis', message: /^connect ETIMEDOUT$/, source: 'their own connectTimeout: without an address' },
-  { client: 'ioredis', message: /^Command timed out$/, source: 'ioredis 5 and 6 built/Command.js, commandTimeout' },
+  {
+    client: 'ioredis',
+    message: /^Command timed out$/,
+    keepsConnection: true,
+    source: 'ioredis 5 and 6 built/Command.js, commandTimeout',
+  },
   {
     client: 'redis',
     message: /^(Connection timeout$|Socket timeout )/,
@@ -103,9 +123,9 @@ interface ReadableSpan {
 /** Spans that wait for somebody else's answer. */
 const WAITING_KINDS: readonly unknown[] = [SpanKind.CLIENT, SpanKind.PRODUCER];
 
-/** Whether a client's span has failed by the client's own clock. */
-export function isTimeout(span: ReadableSpan): boolean {
-  if (span.status?.code !== SpanStatusCode.ERROR || !WAITING_KINDS.includes(span.kind)) return false;
+/** By which rule a client's span has failed by the client's own clock, if it has. */
+export function timeoutOf(span: ReadableSpan): TimeoutRule | undefined {
+  if (span.status?.code !== SpanStatusCode.ERROR || !WAITING_KINDS.includes(span.kind)) return undefined;
   const messages: unknown[] = [span.status.message];
   const types: unknown[] = [span.attributes?.['error.type']];
   for (const { name, attributes = {} } of span.events ?? []) {
@@ -113,7 +133,13 @@ export function isTimeout(span: ReadableSpan): boolean {
     messages.push(attributes['exception.message']);
     types.push(attributes['exception.type']);
   }
-  return TIMEOUTS.some(({ message, type }) => matches(message, messages) || matches(type, types));
+  return TIMEOUTS.find(({ message, type }) => matches(message, messages) || matches(type, types));
+}
+
+/** The server's port, as instrumentations of today and yesterday say it. */
+function portOf({ attributes = {} }: ReadableSpan): number | undefined {
+  const port = Number(attributes['server.port'] ?? attributes['network.peer.port'] ?? attributes['net.peer.port']);
+  return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
 function matches(pattern: RegExp | undefined, texts: readonly unknown[]): boolean {
@@ -128,15 +154,22 @@ const MIN_STALLED_RATIO = 0.5;
 /**
  * Says of a client's span that ends by a timeout if it may be the loop's fault: its deadline ran out inside a stall, so
  * that an answer may have stood unread. Timers are the first thing that runs after a stall, so a deadline that passed in
- * it fails the span right then, and one that was missed without the loop's doing fails it at any other time.
+ * it fails the span right then, and one that was missed without the loop's doing fails it at any other time. Where the
+ * kernel shows that no answer has come at all, it was the server's.
  *
  * @param turn the number of the loop's current turn
  */
-export function writeTimeout(state: SpanState, at: number, turn: number): void {
+export function writeTimeout(state: SpanState, at: number, turn: number, answers: UnreadAnswers): void {
   const { stalled, span } = state;
   if (!stalled || turn - stalled.turn > OVERDUE_TURNS || !span.isRecording()) return;
   const ratio = Math.min(1, stalled.ms / (at - state.startedAt));
-  if (ratio < MIN_STALLED_RATIO || !isTimeout(span as ReadableSpan)) return;
+  if (ratio < MIN_STALLED_RATIO) return;
+  const rule = timeoutOf(span as ReadableSpan);
+  if (!rule) return;
+  // Later than that the sockets may have been read, and the late answer thrown away.
+  const mayBeUnread = rule.keepsConnection && turn <= stalled.turn;
+  const port = mayBeUnread ? portOf(span as ReadableSpan) : undefined;
+  if (port !== undefined && answers.from(port, turn) === false) return;
   span.setAttributes({
     [semconv.ATTR_TIMEOUT_SUSPECT]: true,
     [semconv.ATTR_TIMEOUT_STALLED_RATIO]: ratio,

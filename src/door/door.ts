@@ -1,9 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
-import { SpanKind } from '@opentelemetry/api';
+import type { SpanKind } from '@opentelemetry/api';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
+import { SERVER } from '../otel-api.ts';
+import { mayReadTables } from '../permission.ts';
 import {
   ATTR_STALL_ACCEPT_QUEUE,
   ATTR_STALL_LISTEN_OVERFLOWS,
@@ -126,7 +128,7 @@ export class Door {
   /** A span has begun: if it is the one of the request that begins now, it is told. */
   onSpanStart({ span }: SpanState, kind: SpanKind): void {
     const wait = this.#arriving;
-    if (!wait || kind !== SpanKind.SERVER) return;
+    if (!wait || kind !== SERVER) return;
     this.#arriving = undefined;
     if (!span.isRecording()) return;
     span.setAttribute(ATTR_STALLED_BEFORE_START, wait.minMs / 1e3);
@@ -261,10 +263,4 @@ export class Door {
       warnOnce('door', 'who stands at the door is not seen', error);
     }
   }
-}
-
-/** Node's permission model, which @types/node 20 knows only partly. */
-function mayReadTables(): boolean {
-  const { permission } = process as { permission?: { has(scope: string, reference?: string): boolean } };
-  return !permission || ['tcp', 'tcp6'].every((file) => permission.has('fs.read', `/proc/self/net/${file}`));
 }

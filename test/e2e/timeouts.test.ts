@@ -20,7 +20,12 @@ const PG_CLIENTS = [
 
 for (const node of nodes) {
   describe(`timeouts on ${node.name}`, { skip: node.skip }, () => {
-    async function run(client: string, when: 'in-stall' | 'free', scope: string, env: NodeJS.ProcessEnv = {}) {
+    async function run(
+      client: string,
+      when: 'in-stall' | 'silent' | 'free',
+      scope: string,
+      env: NodeJS.ProcessEnv = {},
+    ) {
       const receiver = await startReceiver();
       const { code, stderr, truth } = await runProgram('timeouts.mjs', {
         node: node.execPath,
@@ -67,6 +72,17 @@ for (const node of nodes) {
       }
     }
 
+    /** Its deadline ran out inside a stall, but the kernel held no answer. */
+    async function isSilent(client: string, message: RegExp, scope: string, env?: NodeJS.ProcessEnv) {
+      const { failed, truth } = await run(client, 'silent', scope, env);
+      assert.match(truth.error ?? 'no error', message);
+      assert.ok(truth.heldMs > truth.timeoutMs);
+      for (const { attributes, name } of failed) {
+        assert.ok(Number(attributes['event_loop.stalled.duration']) > 0.5, `${name} lost time`);
+        assert.equal(attributes['event_loop.timeout.suspect'], undefined, name);
+      }
+    }
+
     for (const [client, message, scope] of HTTP_CLIENTS) {
       test(`${client}: the server had answered, the loop was held`, () =>
         retry(3, () => isSuspectInStall(client, message, scope)));
@@ -84,6 +100,8 @@ for (const node of nodes) {
           retry(3, () => isSuspectInStall(client, message, scope, { DATABASE: postgres.url })));
         test(`${client}: the server did not answer`, () =>
           retry(3, () => isNoSuspect(client, message, scope, { DATABASE: postgres.url })));
+        test(`${client}: the server did not answer, and the loop was held when time ran out`, () =>
+          retry(3, () => isSilent(client, message, scope, { DATABASE: postgres.url })));
       }
       test('a timeout of the server is none of the loop, even if it comes while that is held', async () => {
         const { failed, truth } = await run('pg-statement', 'in-stall', 'pg', { DATABASE: postgres.url });

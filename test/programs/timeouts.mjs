@@ -1,7 +1,8 @@
 /**
  * A client's call that runs into its timeout, as `node timeouts.mjs CLIENT WHEN`. WHEN is `in-stall` (the server answers in
- * 150 ms, the client waits for 500, and the loop is held from soon after the call until 900 ms later) or `free` (the server
- * does not answer, and the loop is held for a while before the deadline, and not at it).
+ * 150 ms, the client waits for 500, and the loop is held from soon after the call until 900 ms later), `silent` (the same,
+ * but the server does not answer) or `free` (the server does not answer, and the loop is held for a while before the
+ * deadline, and not at it).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -150,7 +151,9 @@ const culpritId = await inSpan('culprit', async () => {
   // callback Node.js 24 polls first, and reads the answer.
   await readFile(new URL(import.meta.url));
   // a wait needs no CPU, so it lasts as long on a machine that is short of them
-  heldMs = timed(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, inTime ? HOLD_MS : EARLY_HOLD_MS));
+  heldMs = timed(() =>
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, when === 'free' ? EARLY_HOLD_MS : HOLD_MS),
+  );
   await sleep(1);
 });
 await request;

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { test } from 'node:test';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { platform } from 'node:os';
+import { type TestContext, test } from 'node:test';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import pg from 'pg';
-import { isTimeout, writeTimeout } from '../../../src/blame/timeouts.ts';
+import { UnreadAnswers } from '../../../src/blame/answers.ts';
+import { timeoutOf, writeTimeout } from '../../../src/blame/timeouts.ts';
 import type { SpanState } from '../../../src/spans/tracker.ts';
+
+type ReadableSpan = Parameters<typeof timeoutOf>[0];
+const isTimeout = (span: ReadableSpan): boolean => timeoutOf(span) !== undefined;
 
 const tracer = new BasicTracerProvider().getTracer('test');
 
@@ -21,7 +26,7 @@ function failed({ name = 'Error', code, message }: Failure, { records = false, k
   const span = tracer.startSpan('call', { kind });
   if (records) span.recordException({ name, message, ...(code !== undefined && { code }) });
   span.setStatus({ code: SpanStatusCode.ERROR, message });
-  return span as unknown as Parameters<typeof isTimeout>[0];
+  return span as unknown as ReadableSpan;
 }
 
 // What the clients themselves threw at a server that accepts connections and stays silent (but for those in brackets,
@@ -117,22 +122,81 @@ test('only spans that wait for somebody else, and only those that failed', () =>
   assert.equal(isTimeout(failed(timeout, { kind: SpanKind.SERVER })), false);
   const span = tracer.startSpan('call', { kind: SpanKind.CLIENT });
   span.recordException({ name: 'Error', message: 'Query read timeout' });
-  assert.equal(isTimeout(span as unknown as Parameters<typeof isTimeout>[0]), false);
+  assert.equal(isTimeout(span as unknown as ReadableSpan), false);
   // an implementation that shows nothing
   assert.equal(isTimeout({}), false);
 });
 
-/** What is written on a span that timed out after 100 ms, so many of which it lost to a stall told in turn 7. */
-function written({ lostMs, endsInTurn }: { lostMs: number; endsInTurn: number }) {
-  const span = failed({ message: 'Query read timeout' });
-  writeTimeout({ span, startedAt: 1_000, stalled: { ms: lostMs, turn: 7 } } as unknown as SpanState, 1_100, endsInTurn);
-  return span.attributes;
+interface Ending {
+  lostMs: number;
+  endsInTurn: number;
+  message?: string;
+  port?: number;
+  answers?: UnreadAnswers;
 }
 
+/** What is written on a span that timed out after 100 ms, so many of which it lost to a stall told in turn 7. */
+function written({ lostMs, endsInTurn, message = 'Query read timeout', port, answers }: Ending) {
+  const span = failed({ message }) as ReturnType<typeof failed> & { setAttribute(name: string, value: number): void };
+  if (port !== undefined) span.setAttribute('server.port', port);
+  const state = { span, startedAt: 1_000, stalled: { ms: lostMs, turn: 7 } } as unknown as SpanState;
+  writeTimeout(state, 1_100, endsInTurn, answers ?? new UnreadAnswers());
+  const { 'server.port': _, ...rest } = span.attributes ?? {};
+  return rest;
+}
+
+const suspect = { 'event_loop.timeout.suspect': true, 'event_loop.timeout.stalled_ratio': 0.5 };
+
 test('suspect: it ends right after the stall, which took at least half of its time', () => {
-  const suspect = { 'event_loop.timeout.suspect': true, 'event_loop.timeout.stalled_ratio': 0.5 };
   assert.deepEqual(written({ lostMs: 50, endsInTurn: 7 }), suspect);
   assert.deepEqual(written({ lostMs: 50, endsInTurn: 9 }), suspect);
   assert.deepEqual(written({ lostMs: 50, endsInTurn: 10 }), {});
   assert.deepEqual(written({ lostMs: 49.9, endsInTurn: 7 }), {});
+});
+
+/** Connects to a server of this process in the given family; returns its port, and what the kernel holds unread. */
+async function connected(t: TestContext, host: string) {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  // nobody reads it
+  const client = connect({ port, host, onread: { buffer: Buffer.alloc(1), callback: () => false } }).pause();
+  const [socket] = await accepted;
+  t.after(() => {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  });
+  return { port, answer: () => new Promise<void>((resolve) => void socket.write('an answer', () => resolve())) };
+}
+
+for (const host of ['127.0.0.1', '::1']) {
+  test(`no suspect: the kernel holds no answer of the server at ${host}`, {
+    skip: platform() !== 'linux',
+  }, async (t) => {
+    const { port, answer } = await connected(t, host);
+    const answers = new UnreadAnswers();
+    const silent = { lostMs: 50, endsInTurn: 7, port, answers };
+    assert.equal(answers.from(port, 6), false);
+    assert.deepEqual(written(silent), {});
+    // where the client has closed its connection by then, its absence tells nothing
+    assert.deepEqual(written({ ...silent, message: 'Headers Timeout Error' }), suspect);
+    // nor does it where the sockets have been read since
+    assert.deepEqual(written({ ...silent, endsInTurn: 8 }), suspect);
+    // nobody is connected to that one
+    assert.deepEqual(written({ ...silent, port: 1 }), suspect);
+
+    await answer();
+    assert.deepEqual(written(silent), {}, 'once a turn is enough');
+    const later = new UnreadAnswers();
+    assert.equal(later.from(port, 7), true);
+    assert.deepEqual(written({ ...silent, answers: later }), suspect);
+  });
+}
+
+test('where the kernel tells nothing, nothing is known', () => {
+  const answers = new UnreadAnswers('/nowhere');
+  assert.equal(answers.from(5432, 7), undefined);
+  assert.deepEqual(written({ lostMs: 50, endsInTurn: 7, port: 5432, answers }), suspect);
 });
