@@ -1,17 +1,12 @@
 import { activeInstance, testWatch } from './active.ts';
-import type { Section } from './sections/recorder.ts';
+import { Section } from './sections/recorder.ts';
 
 /** Reasons told apart: they are constants of the code, so that there are few. */
 const MAX_REASONS = 100;
 const sections = new Map<string, Section>();
 
-const sectionFor = (expected: string): Section => ({
-  name: 'allowBlocking',
-  phase: 'call',
-  system: 'nodejs',
-  slow: true,
-  expected,
-});
+const sectionFor = (expected: string): Section =>
+  new Section('allowBlocking', 'call', 'nodejs', { slow: true, expected });
 const others = sectionFor('_OTHER');
 
 function sectionOf(reason: string): Section {

@@ -1,6 +1,6 @@
 import { context, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
 import { warnOnce } from '../log.ts';
-import type { Section, SectionRecorder } from '../sections/recorder.ts';
+import { Section, type SectionRecorder, type SectionTraits } from '../sections/recorder.ts';
 import type { Phase } from '../semconv.ts';
 import { activeSpan } from '../spans/active.ts';
 import { disguised, replaceMethod, type Undo } from '../wrap.ts';
@@ -39,9 +39,9 @@ export class ClientTools {
   }
 
   /** A section of this client; make it once a patch, not once a call. */
-  section(method: string, phase: Phase, { slow = false, adopts }: { slow?: boolean; adopts?: string } = {}): Section {
+  section(method: string, phase: Phase, traits?: Pick<SectionTraits, 'slow' | 'adopts'>): Section {
     const { system, module, prefix = `${module} ` } = this.#client;
-    return { name: `${prefix}${method}`, phase, system, slow, ...(adopts !== undefined && { adopts }) };
+    return new Section(`${prefix}${method}`, phase, system, traits);
   }
 
   /** Patches the methods of an object as the table says. */

@@ -8,8 +8,18 @@ import type { StallEvidence } from '../watchdog/verdict.ts';
 import { MAX_DEPTH } from './stamp-layout.ts';
 import type { StampWriter } from './stamps.ts';
 
-/** One patched call, as it is named wherever it shows up. */
-export interface Section {
+/** What is said of a section beyond its name. */
+export interface SectionTraits {
+  readonly slow?: boolean;
+  readonly adopts?: string | undefined;
+  readonly expected?: string;
+}
+
+/**
+ * One patched call, as it is named wherever it shows up. A class, so that all are of one shape to V8: they are read at
+ * each call.
+ */
+export class Section {
   /** `node-rdkafka commitMessageSync` */
   readonly name: string;
   readonly phase: Phase;
@@ -21,11 +31,20 @@ export interface Section {
    * The instrumentation (its name) that opens a span around the user's callback: the first such span that begins within
    * the section owns it. We may stand outside of that instrumentation's wrapper, where the span is not yet there.
    */
-  readonly adopts?: string;
+  readonly adopts?: string | undefined;
   /** Why the application means to hold the loop here (`allowBlocking`): it is counted so, and nobody is blamed. */
-  readonly expected?: string;
+  readonly expected?: string | undefined;
   /** Its number in the shared memory, once it has run (`stamps.ts`). */
-  number?: number;
+  number?: number | undefined = undefined;
+
+  constructor(name: string, phase: Phase, system: string, { slow = false, adopts, expected }: SectionTraits = {}) {
+    this.name = name;
+    this.phase = phase;
+    this.system = system;
+    this.slow = slow;
+    this.adopts = adopts;
+    this.expected = expected;
+  }
 }
 
 /** One section that ran in the current turn. Times in ms on the monotonic clock. */

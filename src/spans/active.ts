@@ -1,4 +1,5 @@
-import { type Context, context, type Span, trace } from '@opentelemetry/api';
+import type { Context, Span } from '@opentelemetry/api';
+import { contextApi, traceApi } from '../otel-api.ts';
 
 /** OpenTelemetry's own key of a context in which nothing is traced: exporters run in it. */
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -9,10 +10,10 @@ let lastSpan: Span | undefined;
 
 /** The active span, whoever made it; none in an exporter, whose context may still hold some request's span. */
 export function activeSpan(): Span | undefined {
-  const active = context.active();
+  const active = contextApi.active();
   if (active !== lastContext) {
     lastContext = active;
-    lastSpan = active.getValue(SUPPRESS_TRACING) === true ? undefined : trace.getSpan(active);
+    lastSpan = active.getValue(SUPPRESS_TRACING) === true ? undefined : traceApi.getSpan(active);
   }
   return lastSpan;
 }

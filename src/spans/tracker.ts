@@ -1,20 +1,12 @@
-import {
-  type Attributes,
-  context,
-  type Span,
-  SpanKind,
-  type SpanOptions,
-  type TracerProvider,
-  trace,
-} from '@opentelemetry/api';
+import type { Attributes, Span, SpanKind, SpanOptions, TracerProvider } from '@opentelemetry/api';
 import type { StalledTotals } from '../blame/victims.ts';
 import { now } from '../clock.ts';
 import { warnOnce } from '../log.ts';
-import type { Stamps } from '../stamps.ts';
+import { contextApi, INTERNAL, traceApi } from '../otel-api.ts';
 import { replaceMethod, type Undo } from '../wrap.ts';
 import { activeSpan } from './active.ts';
 import { SpansInFlight } from './in-flight.ts';
-import { createSpanStamps } from './stamps.ts';
+import { createSpanStamps, type SpanStamps } from './stamps.ts';
 
 /** The sums that a span's attributes are written from, in milliseconds. */
 export interface BlockedTotals {
@@ -89,7 +81,7 @@ export class SpanTracker {
   #isFollowing = true;
   /** Somebody may have wrapped what we have, so that our wrappers stay in place when all is over. */
   #isStopped = false;
-  readonly #states: Stamps<SpanState> = createSpanStamps();
+  readonly #states: SpanStamps = createSpanStamps();
   readonly #hooked = new WeakSet<object>();
   readonly #undos: Undo[] = [];
   #lastStarted: SpanState | undefined;
@@ -135,7 +127,7 @@ export class SpanTracker {
   /** The state of the active span, if there is one that was really started. */
   activeState(): SpanState | undefined {
     const span = activeSpan();
-    return span && trace.isSpanContextValid(span.spanContext()) ? this.stateOf(span) : undefined;
+    return span && traceApi.isSpanContextValid(span.spanContext()) ? this.stateOf(span) : undefined;
   }
 
   /**
@@ -193,19 +185,20 @@ export class SpanTracker {
     if (!this.#isFollowing || this.#isStopped) return;
     try {
       // A span that records has a valid context, whose check is two regular expressions.
-      if (this.#states.get(span) || !(span.isRecording() || trace.isSpanContextValid(span.spanContext()))) return;
+      if (!(span.isRecording() || traceApi.isSpanContextValid(span.spanContext()))) return;
       const { root, kind } = (options ?? {}) as SpanOptions;
-      const parent = root ? undefined : trace.getSpan((parentContext as undefined) ?? context.active());
+      const parent = root ? undefined : traceApi.getSpan((parentContext as undefined) ?? contextApi.active());
       const { instrumentationScope } = tracer as { instrumentationScope?: { name?: string } };
       const known = parent && this.#states.get(parent);
       // Spans that have ended must not be kept by those under them, in a job that begins anew within itself for ever.
       if (known) known.parent = living(known.parent);
       const state = new SpanState(span, known, now(), this.#hookEnd(span), instrumentationScope?.name);
-      this.#states.set(span, state);
+      // One tracer may ask another one.
+      if (!this.#states.add(span, state)) return;
       if (state.endIsSeen) this.inFlight.add(state);
       this.#lastStarted = state;
       this.#parentOfLast = parent;
-      this.#listener.onSpanStart(state, kind ?? SpanKind.INTERNAL);
+      this.#listener.onSpanStart(state, kind ?? INTERNAL);
     } catch (error) {
       warnOnce('span', 'a span cannot be followed', error);
     }

@@ -16,8 +16,9 @@ export interface HeartbeatListener {
 const { clearTimeout, setImmediate, setTimeout } = timers;
 
 const noop = (): void => {};
+const { nodeTiming } = performance;
 /** How long the loop has slept since the process began, in milliseconds. */
-export const idleTime = (): number => performance.nodeTiming.idleTime;
+export const idleTime = (): number => nodeTiming.idleTime;
 
 /** How often a loop beats where the thread can't tell an idle loop from a blocked one. */
 const INTERVAL_MS = 10;

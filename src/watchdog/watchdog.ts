@@ -75,12 +75,6 @@ export function between(start: Reading, end: Reading): StallEvidence {
   return { wall: end.before - start.after, run: end.run - start.run, queue };
 }
 
-/** What kept the watchdog's thread from looking, in milliseconds since the start. */
-export interface ThreadHeld {
-  readonly stopped: number;
-  readonly starved: number;
-}
-
 /** The path of the heartbeat file, if it may be written. */
 function writable(path: string): string {
   if (path === '') return '';
@@ -215,10 +209,14 @@ export class Watchdog {
     return this.#thread.shared.float[ThreadFloat.OWN_RUN]!;
   }
 
-  /** For how long, in all, the thread was held: by a stop of the process, and by waiting for a CPU. */
-  get threadHeld(): ThreadHeld {
-    const { float } = this.#thread.shared;
-    return { stopped: float[ThreadFloat.STOPPED]!, starved: float[ThreadFloat.STARVED]! };
+  /** For how long, in all, a stop of the process kept the thread from looking. */
+  get threadStoppedMs(): number {
+    return this.#thread.shared.float[ThreadFloat.STOPPED]!;
+  }
+
+  /** For how long, in all, it waited for a CPU meanwhile. */
+  get threadStarvedMs(): number {
+    return this.#thread.shared.float[ThreadFloat.STARVED]!;
   }
 
   /** Whether the thread has looked after this moment, so that what it knows of the time before is complete. */

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Span } from '@opentelemetry/api';
+import { warnOnce } from '../../log.ts';
 import { createStamps } from '../../stamps.ts';
 import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
@@ -63,7 +64,7 @@ function patchPg(pg: Pg, tools: ClientTools): (Undo | undefined)[] {
     // Called by `Client.query` with the new query at the queue's end: inside of every wrapper of `query`.
     replaceMethod(pg.Client.prototype, '_pulseQueryQueue', (pulse) =>
       disguised(pulse, (self, args) => {
-        tools.ask(({ self }) => queries.note(self), { method: 'query', self, args });
+        queries.note(self as Client | undefined);
         return Reflect.apply(pulse, self, args);
       }),
     ),
@@ -76,12 +77,17 @@ function patchPg(pg: Pg, tools: ClientTools): (Undo | undefined)[] {
   ];
 }
 
+/** Somebody who waits for a client of a pool. */
+interface Waited {
+  readonly caller: Span | undefined;
+}
+
 class QueryOwners {
   readonly #tools: ClientTools;
   readonly #owners = createStamps<Owners>();
   readonly #clients = new WeakMap<Connection, Client>();
   /** Set while a pool hands out a client to somebody who had to wait for it. */
-  #waited: { readonly caller: Span | undefined } | undefined;
+  #waited: Waited | undefined;
 
   constructor(tools: ClientTools) {
     this.#tools = tools;
@@ -91,44 +97,53 @@ class QueryOwners {
     return query ? this.#owners.get(query) : undefined;
   }
 
-  /** Whose the query is that a connection's answers belong to now. */
-  active(connection: Connection): Owners | undefined {
-    const client = this.#clients.get(connection);
-    if (!client) return undefined;
-    return this.of('_activeQuery' in client ? client._activeQuery : client.activeQuery);
+  /** The client of a connection, once it has made a query. */
+  clientOf(connection: Connection): Client | undefined {
+    return this.#clients.get(connection);
+  }
+
+  /** Whose the query is that a client's answers belong to now. */
+  active(client: Client): Owners | undefined {
+    const active = client._activeQuery;
+    return this.of(active === undefined && !('_activeQuery' in client) ? client.activeQuery : active);
   }
 
   /** Keeps whose the newest query of a client's queue is, unless it has been there before. */
   note(client: Client | undefined): void {
     const { sections } = this.#tools;
     if (!sections || !client) return;
-    const query = ('_queryQueue' in client ? client._queryQueue : client.queryQueue)?.at(-1);
-    if (!query || this.#owners.get(query)) return;
-    const caller = this.#waited ? this.#waited.caller : activeSpan();
-    this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
-    if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);
+    try {
+      const queue = client._queryQueue ?? client.queryQueue;
+      const query = queue[queue.length - 1];
+      if (!query || this.#owners.get(query)) return;
+      const caller = this.#waited ? this.#waited.caller : activeSpan();
+      this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
+      if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);
+    } catch (error) {
+      warnOnce('pg query', 'whose a query of pg is cannot be told', error);
+    }
   }
 
-  whileWaitedFor<T>(caller: Span | undefined, run: () => T): T {
-    const outer = this.#waited;
-    this.#waited = { caller };
-    try {
-      return run();
-    } finally {
-      this.#waited = outer;
-    }
+  /** Whose the queries are that are made in a pool's hand-over; `undefined`: the active span's. Returns what was before. */
+  setWaited(waited: Waited | undefined): Waited | undefined {
+    const before = this.#waited;
+    this.#waited = waited;
+    return before;
   }
 }
 
 /** The listener that parses what the socket gives, message handlers and all, is made anew for a TLS socket. */
 function patchParsing(connections: object, tools: ClientTools, queries: QueryOwners): Undo | undefined {
   const section = tools.section('parse', 'decode');
-  const timed = (listener: Function, connection: Connection): Function =>
-    disguised(listener, (self, args, wrapper) => {
+  const timed = (listener: Function, connection: Connection): Function => {
+    let client: Client | undefined;
+    return disguised(listener, (self, args, wrapper) => {
       const { sections } = tools;
       if (!sections) return Reflect.apply(listener, self, args);
-      return sections.run(section, queries.active(connection)?.query, listener, self, args, wrapper);
+      client ??= queries.clientOf(connection);
+      return sections.run(section, client && queries.active(client)?.query, listener, self, args, wrapper);
     });
+  };
   return replaceMethod(connections, 'attachListeners', (attach) =>
     disguised(attach, (self, args) => {
       const stream = args[0] as Partial<EventEmitter> | undefined;
@@ -149,28 +164,27 @@ function patchParsing(connections: object, tools: ClientTools, queries: QueryOwn
  * would be taken for theirs.
  */
 function patchPool(pools: object, queries: QueryOwners): (Undo | undefined)[] {
-  const waiting = createStamps<{ readonly caller: Span | undefined }>();
-  // Where clients are never short, nothing is looked up.
-  let hasWaited = false;
+  const waiting = createStamps<Waited>();
   return [
     replaceMethod(pools, 'query', (query) =>
       disguised(query, (self, args) => {
         const queue = (self as Pool | undefined)?._pendingQueue;
         const length = queue?.length ?? 0;
         const result = Reflect.apply(query, self, args);
-        const last = queue?.at(-1);
-        if (last && queue && queue.length > length) {
-          hasWaited = true;
-          waiting.set(last, { caller: activeSpan() });
-        }
+        if (queue && queue.length > length) waiting.set(queue[queue.length - 1]!, { caller: activeSpan() });
         return result;
       }),
     ),
     replaceMethod(pools, '_acquireClient', (acquire) =>
       disguised(acquire, (self, args) => {
-        const waited = hasWaited ? waiting.get(args[1] as object) : undefined;
+        const waited = waiting.get(args[1]);
         if (!waited) return Reflect.apply(acquire, self, args);
-        return queries.whileWaitedFor(waited.caller, () => Reflect.apply(acquire, self, args));
+        const before = queries.setWaited(waited);
+        try {
+          return Reflect.apply(acquire, self, args);
+        } finally {
+          queries.setWaited(before);
+        }
       }),
     ),
   ];

@@ -81,16 +81,30 @@ test('the ring shows the last 16, and runs of one section in a row as one', () =
   assert.equal(before!.end, 99.5);
 });
 
-test('a span whose slot was taken is nobody, and gets another slot when it has a section again', () => {
+test('the span of a section in progress is known however many come after it', () => {
   const { writer, reader } = pair();
   const early = span();
   writer.enter(0, section('long'), early.state, 0);
-  assert.deepEqual(reader.read().open[0]!.span, early.ids);
-  for (let i = 0; i < SPAN_SLOTS; i++) {
+  for (let i = 0; i < 2 * SPAN_SLOTS; i++) {
     writer.enter(1, section('short'), span().state, 1);
     writer.exit(1, 2);
+    assert.deepEqual(reader.read().open[0]!.span, early.ids);
   }
-  assert.equal(reader.read().open[0]!.span, undefined, 'no other span is taken for it');
+});
+
+test('a span whose slot was taken is nobody, and gets another slot when it has a section again', () => {
+  const { writer, reader } = pair();
+  const early = span();
+  writer.enter(0, section('first'), early.state, 0);
+  writer.exit(0, 0.5);
+  assert.deepEqual(reader.read().finished[0]?.span, early.ids);
+  // none of them ends, so that the first one stays in the ring
+  for (let i = 0; i < 2 * SPAN_SLOTS; i++) {
+    const last = span();
+    writer.enter(0, section('long'), last.state, 1);
+    assert.deepEqual(reader.read().open[0]!.span, last.ids);
+  }
+  assert.equal(reader.read().finished[0]?.span, undefined, 'no other span is taken for it');
   writer.enter(1, section('again'), early.state, 3);
   assert.deepEqual(reader.read().open[1]!.span, early.ids);
 });
