@@ -1,13 +1,13 @@
 import { executionAsyncId } from 'node:async_hooks';
 import type { Meter, SpanKind, Tracer, TracerProvider } from '@opentelemetry/api';
 import { UnreadAnswers } from './blame/answers.ts';
+import { type DrawStall, drawEvent, drawSpan } from './blame/draw.ts';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
-import { type DrawStall, drawEvent, drawSpan } from './blame/marks.ts';
 import { isLate, type Sample } from './blame/shares.ts';
 import { Stall } from './blame/stall.ts';
 import { writeTimeout } from './blame/timeouts.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
-import { now } from './clock.ts';
+import { now, seconds } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
 import { Door } from './door/door.ts';
 import { doorMemory } from './door/layout.ts';
@@ -89,8 +89,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#thresholdMs = config.blockedThresholdMs;
     this.#startupGraceMs = config.startupGraceMs;
     const draw = drawSpan(tracer);
-    const unfollowed: DrawStall = (span, share, attributes) =>
-      this.spans.unfollowed(() => draw(span, share, attributes));
+    const unfollowed: DrawStall = (state, share, attributes) =>
+      this.spans.unfollowed(() => draw(state, share, attributes));
     this.#draw = config.stalls === 'span' ? unfollowed : drawEvent;
     this.spans = new SpanTracker(this);
     this.sections = new SectionRecorder(
@@ -170,8 +170,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.sections.endOwner(state, at);
     const { sync, span } = state;
     if (sync && span.isRecording()) {
-      span.setAttribute(ATTR_SYNC_DURATION, sync.sumMs / 1e3);
-      span.setAttribute(ATTR_SYNC_MAX, sync.maxMs / 1e3);
+      span.setAttribute(ATTR_SYNC_DURATION, seconds(sync.sumMs));
+      span.setAttribute(ATTR_SYNC_MAX, seconds(sync.maxMs));
       span.setAttribute(ATTR_SYNC_COUNT, sync.count);
     }
     if (this.#watchdog.heartbeat.sinceBeat(at) >= this.#thresholdMs) this.#endsInStall(state, at);

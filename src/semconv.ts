@@ -28,6 +28,8 @@ export const ATTR_STALLED_DURATION = 'event_loop.stalled.duration';
 export const ATTR_STALLED_CAUSE = 'event_loop.stalled.cause';
 /** `waiting`: it went on in the turn right after the stall, so it had waited. `open`: it was in flight. */
 export const ATTR_STALLED_CERTAINTY = 'event_loop.stalled.certainty';
+/** What held the loop in the worst of them: the client call, else the function. Not every backend shows a link's attributes. */
+export const ATTR_STALLED_BY = 'event_loop.stalled.by';
 /** On a client's span that failed by a timeout whose deadline ran out inside a stall: the loop may be why, not the server. */
 export const ATTR_TIMEOUT_SUSPECT = 'event_loop.timeout.suspect';
 /** Beside it: the part of the span's time that was lost to stalls, 0 to 1. */

@@ -1,5 +1,5 @@
-import { type Attributes, ROOT_CONTEXT, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api';
-import { toPerformanceTime } from '../clock.ts';
+import type { Attributes } from '@opentelemetry/api';
+import { seconds } from '../clock.ts';
 import type { DoorCounts } from '../door/door.ts';
 import { ownThreadAttributes } from '../loop-thread.ts';
 import * as semconv from '../semconv.ts';
@@ -7,28 +7,8 @@ import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
 import { formatStack } from '../watchdog/stack.ts';
 import { ownFraction, type StallEvidence, spanCause, verdict } from '../watchdog/verdict.ts';
+import type { DrawStall } from './draw.ts';
 import { callOf, type Share, type StallShares } from './shares.ts';
-
-/** Puts a stall on the span that caused it. */
-export type DrawStall = (span: Span, share: Share<SpanState>, attributes: Attributes) => void;
-
-/** As an event of the span. */
-export const drawEvent: DrawStall = (span, share, attributes) => {
-  span.addEvent(semconv.EVENT_STALL, attributes, toPerformanceTime(share.from));
-};
-
-/** As a child span with the stall's true start and end, of a tracer whose spans are not followed. */
-export function drawSpan(tracer: () => Tracer): DrawStall {
-  return (parent, share, attributes) => {
-    tracer()
-      .startSpan(
-        semconv.SPAN_STALL,
-        { kind: SpanKind.INTERNAL, attributes, startTime: toPerformanceTime(share.from) },
-        trace.setSpan(ROOT_CONTEXT, parent),
-      )
-      .end(toPerformanceTime(share.to));
-  };
-}
 
 /** What one stall has put on one span so far. */
 interface Contribution {
@@ -84,6 +64,25 @@ function codeAttributes(share: Share<SpanState>): Attributes {
   };
 }
 
+/** The client call that made most of it, if one did. */
+function sectionAttributes(share: Share<SpanState>): Attributes {
+  const section = callOf(share)?.name;
+  return section === undefined ? {} : { [semconv.ATTR_BLOCKED_SECTION]: section };
+}
+
+/** What the share's time was spent on: where the accounts are of another part of the turn, or of more of it, in proportion. */
+function timesOf(share: Share<SpanState>, { wall, run, queue = 0, gc }: StallEvidence): Attributes {
+  const part = (ms: number): number => seconds(wall > 0 ? (ms * share.ms) / wall : 0);
+  return {
+    ...(run !== undefined && {
+      [semconv.ATTR_STALL_CPU_TIME]: part(run),
+      [semconv.ATTR_STALL_QUEUE_TIME]: part(queue),
+      [semconv.ATTR_STALL_SLEEP_TIME]: part(Math.max(0, wall - run - queue)),
+    }),
+    ...(gc !== undefined && { [semconv.ATTR_STALL_GC_TIME]: part(gc) }),
+  };
+}
+
 /**
  * What one stall writes on spans. It is written while the stall lasts (a span may end inside it, and an ended span cannot
  * be marked) and written anew as more is known.
@@ -133,19 +132,16 @@ export class StallMarks {
     contribution.hasEvent = true;
     const { share, evidence } = contribution;
     const own = evidenceOf(share, evidence);
-    this.#draw(state.span, share, {
-      [semconv.ATTR_STALL_DURATION]: share.ms / 1e3,
-      [semconv.ATTR_STALL_THRESHOLD]: this.#thresholdMs / 1e3,
+    this.#draw(state, share, {
+      [semconv.ATTR_STALL_DURATION]: seconds(share.ms),
+      [semconv.ATTR_STALL_THRESHOLD]: seconds(this.#thresholdMs),
       [semconv.ATTR_STALL_CAUSE]: spanCause(own),
       [semconv.ATTR_STALL_KIND]: this.kind,
-      ...(own.run !== undefined && {
-        [semconv.ATTR_STALL_CPU_TIME]: own.run / 1e3,
-        [semconv.ATTR_STALL_QUEUE_TIME]: (own.queue ?? 0) / 1e3,
-        [semconv.ATTR_STALL_SLEEP_TIME]: Math.max(0, own.wall - own.run - (own.queue ?? 0)) / 1e3,
-      }),
-      ...(own.gc !== undefined && { [semconv.ATTR_STALL_GC_TIME]: own.gc / 1e3 }),
+      ...timesOf(share, own),
       ...this.door,
+      ...sectionAttributes(share),
       ...codeAttributes(share),
+      ...ownThreadAttributes,
     });
   }
 
@@ -179,25 +175,24 @@ export class StallMarks {
   #write(state: SpanState, { share, evidence, maxBefore }: Contribution): void {
     const { span, root, blocked } = state;
     if (!root.ended && root.span.isRecording()) {
-      root.span.setAttribute(semconv.ATTR_BLOCKED_BELOW, root.belowMs / 1e3);
+      root.span.setAttribute(semconv.ATTR_BLOCKED_BELOW, seconds(root.belowMs));
     }
     if (!blocked || !span.isRecording()) return;
     span.setAttributes({
       [semconv.ATTR_BLOCKED]: true,
-      [semconv.ATTR_BLOCKED_DURATION]: blocked.durationMs / 1e3,
-      [semconv.ATTR_BLOCKED_MAX]: blocked.maxMs / 1e3,
+      [semconv.ATTR_BLOCKED_DURATION]: seconds(blocked.durationMs),
+      [semconv.ATTR_BLOCKED_MAX]: seconds(blocked.maxMs),
       [semconv.ATTR_BLOCKED_COUNT]: blocked.count,
       [semconv.ATTR_BLOCKED_VICTIMS]: blocked.victims,
-      [semconv.ATTR_BLOCKED_HARM]: blocked.harmMs / 1e3,
+      [semconv.ATTR_BLOCKED_HARM]: seconds(blocked.harmMs),
       ...ownThreadAttributes,
     });
     // Cause, call and code are those of the longest stretch, as they are known by now: what was written before goes.
     if (share.ms < maxBefore) return;
-    const section = callOf(share)?.name;
     const attributes: Attributes = {
       ...blocked.told,
       [semconv.ATTR_BLOCKED_CAUSE]: spanCause(evidenceOf(share, evidence)),
-      ...(section !== undefined && { [semconv.ATTR_BLOCKED_SECTION]: section }),
+      ...sectionAttributes(share),
       ...codeAttributes(share),
     };
     span.setAttributes(attributes);

@@ -5,9 +5,10 @@ import type { SpanState } from '../spans/tracker.ts';
 import { isDebuggerListening } from '../watchdog/debugger.ts';
 import type { LongTurn } from '../watchdog/turns.ts';
 import { isAsleep, type StallEvidence, spanCause, starvedBy, verdict } from '../watchdog/verdict.ts';
-import { type DrawStall, evidenceOf, evidenceOfAll, ownShareMs, StallMarks } from './marks.ts';
+import type { DrawStall } from './draw.ts';
+import { evidenceOf, evidenceOfAll, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
-import { recordOf, type StallRecord } from './victims.ts';
+import { newRecord, recordOf, type StallRecord } from './victims.ts';
 
 const startOf = (state: SpanState): number => state.startedAt;
 
@@ -30,7 +31,7 @@ export interface StallPart {
 export class Stall {
   readonly marks: StallMarks;
   /** What its victims are told, by reference: it changes as more is known. */
-  readonly record: StallRecord = { cause: 'unknown', culprit: undefined, second: undefined };
+  readonly record: StallRecord = newRecord('unknown');
   /** The shares as they were last worked out, and when. */
   shares: StallShares<SpanState> = { shares: [], unknownMs: 0, kind: 'hold' };
   at = Number.NEGATIVE_INFINITY;

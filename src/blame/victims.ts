@@ -1,8 +1,9 @@
-import type { Attributes, SpanContext } from '@opentelemetry/api';
+import type { Attributes, Span, SpanContext } from '@opentelemetry/api';
+import { seconds } from '../clock.ts';
 import * as semconv from '../semconv.ts';
 import type { SpansInFlight } from '../spans/in-flight.ts';
 import type { SpanState } from '../spans/tracker.ts';
-import type { StallShares } from './shares.ts';
+import { callOf, type Share, type StallShares } from './shares.ts';
 
 /** What a stall's victims are told of it. Its cause and its culprit may become known after they were told. */
 export interface StallRecord {
@@ -11,6 +12,14 @@ export interface StallRecord {
   culprit: SpanState | undefined;
   /** The one after it: for the culprit itself, which waited for the others. */
   second: SpanState | undefined;
+  /** What held the loop, the longest first: the first two, be they of spans or not. */
+  by: readonly Holder[];
+}
+
+/** Who held the loop, by its name: a client call, else a function. */
+interface Holder {
+  readonly owner: SpanState | undefined;
+  readonly name: string | undefined;
 }
 
 /** What one span has lost to stalls that others caused. */
@@ -45,11 +54,26 @@ function heldIn(stall: StallShares<SpanState>): Held {
   return { own, ms: all };
 }
 
+/** Of a stall of which nothing is known yet. */
+export const newRecord = (cause: semconv.Cause): StallRecord => ({
+  cause,
+  culprit: undefined,
+  second: undefined,
+  by: [],
+});
+
+const holderOf = (share: Share<SpanState>): Holder => ({
+  owner: share.owner,
+  name: callOf(share)?.name ?? share.code?.functionName,
+});
+
 /** A stall's record for its victims: the two spans that held the loop for longest. */
 export function recordOf(stall: StallShares<SpanState>, cause: semconv.Cause, into?: StallRecord): StallRecord {
-  const accused = cause === 'starved' || cause === 'suspended' ? [] : stall.shares.filter((share) => share.owner);
-  const record = into ?? { cause, culprit: undefined, second: undefined };
+  const isOwn = cause !== 'starved' && cause !== 'suspended';
+  const accused = isOwn ? stall.shares.filter((share) => share.owner) : [];
+  const record = into ?? newRecord(cause);
   record.cause = cause;
+  record.by = isOwn ? stall.shares.slice(0, 2).map(holderOf) : [];
   record.culprit = accused[0]?.owner;
   record.second = accused[1]?.owner;
   return record;
@@ -138,16 +162,29 @@ export function writeStalled(state: SpanState): void {
   if (!stalled || !span.isRecording()) return;
   const { worst } = stalled;
   const culprit = worst.culprit === state ? worst.second : worst.culprit;
+  const by = worst.by.find(({ owner }) => owner !== state)?.name;
   span.setAttributes({
-    [semconv.ATTR_STALLED_DURATION]: stalled.ms / 1e3,
+    [semconv.ATTR_STALLED_DURATION]: seconds(stalled.ms),
     [semconv.ATTR_STALLED_CAUSE]: worst.cause,
     [semconv.ATTR_STALLED_CERTAINTY]: stalled.waited ? 'waiting' : 'open',
+    ...(by !== undefined && { [semconv.ATTR_STALLED_BY]: by }),
   });
-  if (!culprit) return;
+  if (!culprit || isParent(culprit, span)) return;
   const attributes: Attributes = {
     [semconv.ATTR_LINK_TYPE]: semconv.LINK_STALLED_BY,
-    [semconv.ATTR_STALLED_DURATION]: stalled.worstMs / 1e3,
+    [semconv.ATTR_STALLED_DURATION]: seconds(stalled.worstMs),
   };
   const context: SpanContext = culprit.span.spanContext();
   span.addLink({ context, attributes });
+}
+
+/**
+ * Whether the one is the other's parent: the trace says so already, and Jaeger would take a link to it in the parent's place
+ * (it translates both into references, one for each span).
+ */
+function isParent({ span: parent }: SpanState, span: Span): boolean {
+  const child = span as { parentSpanContext?: SpanContext; parentSpanId?: string };
+  // of SDK 2 and 1
+  const parentId = child.parentSpanContext?.spanId ?? child.parentSpanId;
+  return parentId !== undefined && parentId === parent.spanContext().spanId;
 }

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { SpanKind } from '@opentelemetry/api';
-import { now } from '../clock.ts';
+import { now, seconds } from '../clock.ts';
 import { warnOnce } from '../log.ts';
 import { SERVER } from '../otel-api.ts';
 import { mayReadTables } from '../permission.ts';
@@ -131,9 +131,9 @@ export class Door {
     if (!wait || kind !== SERVER) return;
     this.#arriving = undefined;
     if (!span.isRecording()) return;
-    span.setAttribute(ATTR_STALLED_BEFORE_START, wait.minMs / 1e3);
+    span.setAttribute(ATTR_STALLED_BEFORE_START, seconds(wait.minMs));
     if (wait.maxMs !== undefined) {
-      span.setAttribute(ATTR_STALLED_BEFORE_START_ERROR, (wait.maxMs - wait.minMs) / 1e3);
+      span.setAttribute(ATTR_STALLED_BEFORE_START_ERROR, seconds(wait.maxMs - wait.minMs));
     }
   }
 

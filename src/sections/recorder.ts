@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api';
-import { now, toPerformanceTime } from '../clock.ts';
+import { now, seconds, toPerformanceTime } from '../clock.ts';
 import { warnOnce } from '../log.ts';
 import { ATTR_SECTION_DURATION, ATTR_SECTION_NAME, ATTR_SECTION_PHASE, EVENT_SECTION, type Phase } from '../semconv.ts';
 import { SpanState, type SpanTracker } from '../spans/tracker.ts';
@@ -267,7 +267,7 @@ export class SectionRecorder {
       {
         [ATTR_SECTION_NAME]: section.name,
         [ATTR_SECTION_PHASE]: section.phase,
-        [ATTR_SECTION_DURATION]: own / 1e3,
+        [ATTR_SECTION_DURATION]: seconds(own),
       },
       toPerformanceTime(start),
     );
