@@ -175,14 +175,14 @@ function stallsOf(span: TracedSpan): { attributes: TracedSpan['attributes']; tim
   return span.events.filter((event) => event.name === semconv.EVENT_STALL);
 }
 
-/** The stall says itself where in the code it was; the span, of its longest one, in which call. */
+/** The stall says itself where in the code it was, and in which call. */
 function culpritOf(stall: TracedSpan['attributes'], owner: TracedSpan): Culprit {
   const line = stall[semconv.ATTR_CODE_LINE_NUMBER];
   return {
     function: text(stall[semconv.ATTR_CODE_FUNCTION_NAME]),
     file: text(stall[semconv.ATTR_CODE_FILE_PATH]),
     line: typeof line === 'number' ? line : undefined,
-    section: text(owner.attributes[semconv.ATTR_BLOCKED_SECTION]),
+    section: text(stall[semconv.ATTR_BLOCKED_SECTION]),
     span: owner.name,
   };
 }

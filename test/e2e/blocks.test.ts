@@ -5,6 +5,7 @@ import type { Span } from '../support/otlp.ts';
 import { runProgram } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { retry } from '../support/retry.ts';
+import { stallsOf } from '../support/spans.ts';
 
 /** Of the stall's length: sampling and the kernel's tick, with room for a machine that does other things as well. */
 const TOLERANCE = 0.25;
@@ -55,8 +56,7 @@ for (const node of nodes) {
           assert.match(String(span.attributes['code.function.name']), new RegExp(functionName));
           assert.match(String(span.attributes['code.file.path']), /programs\/(blocks|lib)\.mjs$/);
           assert.match(String(span.attributes['code.stacktrace']), /blocks\.mjs:\d+/);
-          const stall = span.events.find((event) => event.name === 'event_loop.stall');
-          assert.ok(stall, 'the stall is an event');
+          const stall = await receiver.waitFor(() => stallsOf(span, receiver.spans)[0]);
           assert.equal(stall.attributes['event_loop.stall.threshold'], 0.02);
           if (kind === 'microtasks' || kind === 'equal-timers') {
             assert.equal(span.attributes['event_loop.blocked.count'], 1, 'one stall');
@@ -70,16 +70,28 @@ for (const node of nodes) {
       assert.equal(span.attributes['event_loop.blocked'], undefined);
     });
 
-    test('a stall can be a child span with its true start and end', () =>
+    test('a stall is a child span with its true start and end', () =>
       retry(3, async () => {
-        const { span, ms } = await run('hold', { LOOPBLAME_STALLS: 'span' });
-        const stall = await receiver.waitFor(() =>
-          receiver.spans.find((s) => s.name === 'event_loop.stall' && s.parentSpanId === span.spanId),
-        );
+        const { span, ms } = await run('hold');
+        const stall = await receiver.waitFor(() => stallsOf(span, receiver.spans)[0]);
         const length = stall.endMs - stall.startMs;
         assert.ok(Math.abs(length - ms) <= TOLERANCE * ms + 12, `${length} of ${ms} ms`);
-        assert.ok(stall.startMs >= span.startMs - 1 && stall.endMs <= span.endMs + 1, 'it lies within its span');
+        assert.ok(stall.startMs >= span.startMs && stall.endMs <= span.endMs, 'it lies within its span');
         assert.equal(span.events.filter((event) => event.name === 'event_loop.stall').length, 0);
+        const time = (name: string): number => Number(stall.attributes[`event_loop.stall.${name}`]);
+        const sum = time('cpu_time') + time('queue_time') + time('sleep_time');
+        assert.ok(Math.abs(sum - time('duration')) < 0.000_01, `${sum} of ${time('duration')} s`);
+      }));
+
+    test('or an event at its start', () =>
+      retry(3, async () => {
+        const { span, ms } = await run('hold', { LOOPBLAME_STALLS: 'event' });
+        const stall = span.events.find((event) => event.name === 'event_loop.stall');
+        assert.ok(stall, 'the stall is an event');
+        const length = Number(stall.attributes['event_loop.stall.duration']) * 1e3;
+        assert.ok(Math.abs(length - ms) <= TOLERANCE * ms + 12, `${length} of ${ms} ms`);
+        assert.ok(stall.timeMs >= span.startMs && stall.timeMs + length <= span.endMs + 1, 'it lies within its span');
+        assert.deepEqual(stallsOf(span, receiver.spans), []);
       }));
 
     test('the cause tells waiting from computing', () =>

@@ -7,6 +7,7 @@ import { node24, nodes } from '../support/nodes.ts';
 import type { Span } from '../support/otlp.ts';
 import { type ProgramOptions, type ProgramResult, runProgram, startProgram } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { stallsOf } from '../support/spans.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
@@ -149,7 +150,7 @@ for (const node of nodes) {
         assert.equal(result.code, 0, result.stderr);
         assert.match(result.stderr, /another EventLoopInstrumentation already watches this process/);
         const span = assertMarked(result.truth[0]);
-        assert.equal(span.events.filter(({ name }) => name === 'event_loop.stall').length, 1);
+        assert.equal(stallsOf(span, receiver.spans).length, 1);
       });
     }
 

@@ -1,5 +1,9 @@
 import type { Span } from './otlp.ts';
 
+/** The stalls that a span caused, as its child spans. */
+export const stallsOf = (span: Span, spans: readonly Span[]): Span[] =>
+  spans.filter(({ name, parentSpanId }) => name === 'event_loop.stall' && parentSpanId === span.spanId);
+
 /** The sections that a span has as events: `node-rdkafka commitSync, call`. */
 export function sectionsOf(span: Span): string[] {
   return span.events

@@ -31,6 +31,8 @@ export async function run(say, { modes = ['blocking', 'fixed'], routes = allRout
       KAFKA_BROKERS: address,
       DATABASE_PORT: String(databasePort),
       RUN: `${process.pid}-${mode}`,
+      // so that the spans that are counted are the service's own
+      LOOPBLAME_STALLS: 'event',
       OTEL_SERVICE_NAME: 'orders-service',
       OTEL_NODE_RESOURCE_DETECTORS: 'env,process',
       OTEL_TRACES_EXPORTER: 'otlp',

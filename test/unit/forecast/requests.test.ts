@@ -28,10 +28,10 @@ const stall = (more = {}) => ({
 });
 const event = (timeMs = 100, attributes = stall()) => ({ name: 'event_loop.stall', timeMs, attributes });
 const server = span('server', { isServer: true });
-const blocked = { 'event_loop.blocked.section': 'node-rdkafka commitMessageSync' };
+const called = { 'event_loop.blocked.section': 'node-rdkafka commitMessageSync' };
 
 test('a hold of a span below a request is the request’s', () => {
-  const commit = span('commit', { parentSpanId: 'server', attributes: blocked, events: [event()] });
+  const commit = span('commit', { parentSpanId: 'server', events: [event(100, stall(called))] });
   const { requests, holds, gapMs } = evidenceOf([commit, server]);
   assert.equal(requests.length, 1);
   assert.deepEqual(requests[0]!.holds, holds);
@@ -48,7 +48,7 @@ test('a hold of a span below a request is the request’s', () => {
 });
 
 test('a stall that is a span of its own says the same as an event', () => {
-  const commit = span('commit', { parentSpanId: 'server', attributes: blocked });
+  const commit = span('commit', { parentSpanId: 'server' });
   const asEvent = evidenceOf([server, { ...commit, events: [event()] }]);
   const asSpan = evidenceOf([
     server,
@@ -107,14 +107,14 @@ test('a route is told by method and route, of old conventions too, or else by th
 
 test('a place in the code is one culprit, in whichever span; without one, a call of one span is', () => {
   const keys = (...spans: TracedSpan[]) => new Set(evidenceOf(spans).holds.map(({ key }) => key)).size;
-  const holds = (spanId: string, attributes: TracedSpan['attributes'], ofSpan: TracedSpan['attributes'] = {}) =>
-    span(spanId, { attributes: ofSpan, events: [event(100, attributes as ReturnType<typeof stall>)] });
+  const holds = (spanId: string, attributes: TracedSpan['attributes']) =>
+    span(spanId, { events: [event(100, attributes as ReturnType<typeof stall>)] });
   assert.equal(keys(holds('a', stall()), holds('b', stall())), 1);
   assert.equal(keys(holds('a', stall()), holds('b', stall({ 'code.line.number': 6 }))), 2);
   const nowhere = { 'event_loop.stall.duration': 0.1 };
   assert.equal(keys(holds('a', nowhere), holds('b', nowhere)), 2);
   assert.equal(keys(holds('a', nowhere), { ...holds('a', nowhere), spanId: 'c' }), 1);
-  assert.equal(keys(holds('a', nowhere), { ...holds('a', nowhere, blocked), spanId: 'c' }), 2);
+  assert.equal(keys(holds('a', nowhere), { ...holds('a', { ...nowhere, ...called }), spanId: 'c' }), 2);
 });
 
 test('of holds that shared a turn piece by piece, each keeps its length', () => {

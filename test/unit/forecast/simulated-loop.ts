@@ -86,7 +86,7 @@ export function spansOfVisits(visited: readonly Visited[], process = 'p'): Trace
     endMs,
     attributes: {
       ...(startMs > visit.atMs && { 'event_loop.stalled.before_start': (startMs - visit.atMs) / 1e3 }),
-      ...(held && { 'event_loop.blocked': true, 'event_loop.blocked.section': visit.call }),
+      ...(held && { 'event_loop.blocked': true }),
     },
     events: held
       ? [
@@ -96,6 +96,7 @@ export function spansOfVisits(visited: readonly Visited[], process = 'p'): Trace
             attributes: {
               'event_loop.stall.duration': (held.toMs - held.fromMs) / 1e3,
               'event_loop.stall.threshold': THRESHOLD_MS / 1e3,
+              'event_loop.blocked.section': visit.call,
               'code.function.name': visit.call,
               'code.file.path': '/app/a.js',
               'code.line.number': 1,
