@@ -38,6 +38,7 @@ for (const node of nodes) {
           assertAbout(ms(victim, 'event_loop.stalled.duration'), truth.ms, victim.name);
           assert.equal(victim.attributes['event_loop.blocked'], undefined);
           assert.equal(victim.attributes['event_loop.stalled.cause'], 'native_wait');
+          assert.equal(victim.attributes['event_loop.stalled.by'], 'Atomics.wait');
           assert.deepEqual(
             victim.links.map((link) => [link.spanId, link.attributes['event_loop.link.type']]),
             [[culprit.spanId, 'stalled_by']],

@@ -9,7 +9,7 @@ import { runProgram } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { retry } from '../support/retry.ts';
 import { assertSameSideBySide } from '../support/side-by-side.ts';
-import { sectionsOf } from '../support/spans.ts';
+import { clientSpansOf, sectionsOf } from '../support/spans.ts';
 
 const RTT_MS = 200;
 const program = 'node-rdkafka.mjs';
@@ -40,7 +40,7 @@ describe('node-rdkafka', { skip: needs.nodeRdkafka() }, () => {
     assert.equal(result.code, 0, result.stderr);
     const spans = [...receiver.spans];
     written.push(...spans);
-    const ours = spans.filter((span) => span.scope === 'loopblame');
+    const ours = clientSpansOf(spans);
     return {
       truth: result.truth,
       spans,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { MetricPoint, Span } from './otlp.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 import { startReceiver } from './receiver.ts';
+import { clientSpansOf } from './spans.ts';
 
 /** What a program told of itself, and all that it exported. */
 export interface Findings {
@@ -29,7 +30,7 @@ export async function findingsOf(name: string, options: ProgramOptions): Promise
     assert.equal(code, 0, `${stderr}${stdout}`);
     assert.deepEqual(receiver.refused, []);
     const { spans, metrics, logs } = receiver;
-    const ours = spans.filter((span) => span.scope === 'loopblame');
+    const ours = clientSpansOf(spans);
     return {
       truth,
       stderr,

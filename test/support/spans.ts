@@ -1,5 +1,9 @@
 import type { Span } from './otlp.ts';
 
+/** The spans that loopblame made for clients' calls. */
+export const clientSpansOf = (spans: readonly Span[]): Span[] =>
+  spans.filter(({ scope, name }) => scope === 'loopblame' && name !== 'event_loop.stall');
+
 /** The stalls that a span caused, as its child spans. */
 export const stallsOf = (span: Span, spans: readonly Span[]): Span[] =>
   spans.filter(({ name, parentSpanId }) => name === 'event_loop.stall' && parentSpanId === span.spanId);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Span } from '@opentelemetry/api';
 import type { StallShares } from '../../../src/blame/shares.ts';
-import { recordOf, Victims } from '../../../src/blame/victims.ts';
+import { recordOf, Victims, writeStalled } from '../../../src/blame/victims.ts';
 import { SpansInFlight } from '../../../src/spans/in-flight.ts';
 import { SpanState } from '../../../src/spans/tracker.ts';
 
@@ -31,4 +31,42 @@ test('what others held beside it is none of its waits where that would have been
   assert.deepEqual(lostBy(150, THRESHOLD_MS), [THRESHOLD_MS, 150]);
   // together they would have been one
   assert.deepEqual(lostBy(150, 12, 12), [24, 162, 162]);
+});
+
+/** A span that shows what is written on it. */
+function shown(spanId: string, parentSpanId?: string) {
+  const attributes: Record<string, unknown> = {};
+  const links: string[] = [];
+  const span = {
+    isRecording: () => true,
+    spanContext: () => ({ spanId }),
+    parentSpanContext: parentSpanId === undefined ? undefined : { spanId: parentSpanId },
+    setAttributes: (more: object) => Object.assign(attributes, more),
+    addLink: ({ context }: { context: { spanId: string } }) => links.push(context.spanId),
+  };
+  return { state: new SpanState(span as unknown as Span, undefined, 0, true), attributes, links };
+}
+
+test('a victim says what held the loop, and links to the span that did, but for its own parent', () => {
+  const inFlight = new SpansInFlight();
+  const [culprit, child, other] = [shown('culprit'), shown('child', 'culprit'), shown('other', 'another')];
+  for (const { state } of [culprit, child, other]) inFlight.add(state);
+  const job = { owner: undefined, ms: 100, code: { functionName: 'nightlyJob' } };
+  const call = { name: 'node-rdkafka commitSync', system: 'kafka' };
+  const commit = { owner: culprit.state, ms: 60, section: call, clients: new Map([['kafka', 60]]) };
+  const stall = { shares: [job, commit], unknownMs: 0, kind: 'burst' } as unknown as StallShares<SpanState>;
+  new Victims(inFlight, THRESHOLD_MS).tell(10, 170, stall, recordOf(stall, 'cpu'), 1);
+  for (const { state } of [culprit, child, other]) writeStalled(state);
+  assert.equal(other.attributes['event_loop.stalled.by'], 'nightlyJob');
+  assert.deepEqual(other.links, ['culprit']);
+  assert.equal(child.attributes['event_loop.stalled.duration'], 0.16);
+  assert.deepEqual(child.links, []);
+  assert.equal(culprit.attributes['event_loop.stalled.by'], 'nightlyJob');
+
+  const alone = { ...stall, shares: [commit] } as unknown as StallShares<SpanState>;
+  const late = shown('late');
+  inFlight.add(late.state);
+  new Victims(inFlight, THRESHOLD_MS).tell(200, 260, alone, recordOf(alone, 'native_wait'), 2);
+  writeStalled(late.state);
+  assert.equal(late.attributes['event_loop.stalled.by'], 'node-rdkafka commitSync');
 });
