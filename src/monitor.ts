@@ -1,6 +1,5 @@
 import { executionAsyncId } from 'node:async_hooks';
 import type { Meter, SpanKind, Tracer, TracerProvider } from '@opentelemetry/api';
-import { UnreadAnswers } from './blame/answers.ts';
 import { type DrawStall, drawEvent, drawSpan } from './blame/draw.ts';
 import { Evidence, type PendingEvidence } from './blame/evidence.ts';
 import { isLate, type Sample } from './blame/shares.ts';
@@ -9,6 +8,7 @@ import { writeTimeout } from './blame/timeouts.ts';
 import { noteProgress, Victims, writeStalled } from './blame/victims.ts';
 import { now, seconds } from './clock.ts';
 import type { ResolvedConfig } from './config.ts';
+import { UnreadAnswers } from './door/answers.ts';
 import { Door } from './door/door.ts';
 import { doorMemory } from './door/layout.ts';
 import { Metrics } from './metrics/metrics.ts';

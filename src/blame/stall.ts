@@ -8,7 +8,7 @@ import { isAsleep, type StallEvidence, spanCause, starvedBy, verdict } from '../
 import type { DrawStall } from './draw.ts';
 import { evidenceOf, evidenceOfAll, ownShareMs, StallMarks } from './marks.ts';
 import { type Sample, type Share, type StallShares, shareStall } from './shares.ts';
-import { newRecord, recordOf, type StallRecord } from './victims.ts';
+import { keepRecord, newRecord, type StallRecord } from './victims.ts';
 
 const startOf = (state: SpanState): number => state.startedAt;
 
@@ -31,7 +31,7 @@ export interface StallPart {
 export class Stall {
   readonly marks: StallMarks;
   /** What its victims are told, by reference: it changes as more is known. */
-  readonly record: StallRecord = newRecord('unknown');
+  readonly record: StallRecord = newRecord();
   /** The shares as they were last worked out, and when. */
   shares: StallShares<SpanState> = { shares: [], unknownMs: 0, kind: 'hold' };
   at = Number.NEGATIVE_INFINITY;
@@ -63,7 +63,7 @@ export class Stall {
       this.record.cause = cause;
       return;
     }
-    recordOf(this.shares, cause, this.record);
+    keepRecord(this.record, this.shares, cause);
     this.marks.apply(this.shares, evidence);
   }
 

@@ -1,7 +1,7 @@
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { UnreadAnswers } from '../door/answers.ts';
 import * as semconv from '../semconv.ts';
 import type { SpanState } from '../spans/tracker.ts';
-import type { UnreadAnswers } from './answers.ts';
 
 /** How a client says that its own clock ran out while it waited for an answer. */
 interface TimeoutRule {

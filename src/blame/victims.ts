@@ -55,8 +55,8 @@ function heldIn(stall: StallShares<SpanState>): Held {
 }
 
 /** Of a stall of which nothing is known yet. */
-export const newRecord = (cause: semconv.Cause): StallRecord => ({
-  cause,
+export const newRecord = (): StallRecord => ({
+  cause: 'unknown',
   culprit: undefined,
   second: undefined,
   by: [],
@@ -67,16 +67,14 @@ const holderOf = (share: Share<SpanState>): Holder => ({
   name: callOf(share)?.name ?? share.code?.functionName,
 });
 
-/** A stall's record for its victims: the two spans that held the loop for longest. */
-export function recordOf(stall: StallShares<SpanState>, cause: semconv.Cause, into?: StallRecord): StallRecord {
+/** Writes into a stall's record what is known of it by now: who held the loop for longest. */
+export function keepRecord(record: StallRecord, stall: StallShares<SpanState>, cause: semconv.Cause): void {
   const isOwn = cause !== 'starved' && cause !== 'suspended';
   const accused = isOwn ? stall.shares.filter((share) => share.owner) : [];
-  const record = into ?? newRecord(cause);
   record.cause = cause;
   record.by = isOwn ? stall.shares.slice(0, 2).map(holderOf) : [];
   record.culprit = accused[0]?.owner;
   record.second = accused[1]?.owner;
-  return record;
 }
 
 /** Tells every span in flight what it loses to the stalls of others. */

@@ -26,9 +26,9 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const ZERO = 0x30;
 
-const ESTABLISHED = 0x01;
+export const ESTABLISHED = 0x01;
 /** The peer has said that it sends no more; what it has sent may be unread. */
-const CLOSE_WAIT = 0x08;
+export const CLOSE_WAIT = 0x08;
 const LISTEN = 0x0a;
 
 /** What was read of a piece of a table. */

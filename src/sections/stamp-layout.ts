@@ -51,8 +51,9 @@ export const SNAPSHOT_BYTES = INTS * 4 + FLOATS * 8;
 
 /**
  * Spans by their number modulo the slots: a span takes a slot when it first has a section, and another one if its slot was
- * taken meanwhile, which no section in progress suffers. Few, so that they stay in the CPU's cache. Words of a slot: the number (0 while it is being written), the trace flags, and the two ids as their
- * text: written once a span, and read once a stall.
+ * taken meanwhile, which no section in progress suffers. Few, so that they stay in the CPU's cache. Words of a slot: the
+ * number (0 while it is being written), the trace flags, and the two ids as their text: written once a span, and read once
+ * a stall.
  */
 export const SPAN_SLOTS = 128;
 export const SPAN_WORDS = 16;

@@ -1,6 +1,7 @@
 import type { SpanState } from '../spans/tracker.ts';
 import type { Section } from './recorder.ts';
 import {
+  depthOf,
   MAX_SECTIONS,
   newStampBuffer,
   RING_SLOTS,
@@ -70,7 +71,6 @@ export class StampWriter {
   readonly #spans = spanView(this.buffer);
   readonly #text: Buffer;
   #changes = 0;
-  #depth = 0;
   #finished = 0;
   #namesTold = 0;
 
@@ -134,7 +134,6 @@ export class StampWriter {
   }
 
   #publish(depth: number): void {
-    this.#depth = depth;
     this.#changes = (this.#changes + 1) | 0;
     Atomics.store(this.#int, StampInt.VERSION, versionOf(this.#changes, depth));
   }
@@ -154,7 +153,8 @@ export class StampWriter {
 
   /** Whether the slot is that of a section in progress, whose span would be nobody. */
   #isInUse(number: number): boolean {
-    for (let depth = 0; depth < this.#depth; depth++) {
+    const open = depthOf(this.#int[StampInt.VERSION]!);
+    for (let depth = 0; depth < open; depth++) {
       const span = spanOf(this.#int[StampInt.OPEN + depth]!);
       if (span !== 0 && ((span ^ number) & (SPAN_SLOTS - 1)) === 0) return true;
     }

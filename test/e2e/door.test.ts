@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { networkInterfaces } from 'node:os';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { needs } from '../support/needs.ts';
 import { nodes, type TestNode } from '../support/nodes.ts';
 import type { Span } from '../support/otlp.ts';
 import { runProgram, startProgram } from '../support/program.ts';
@@ -10,9 +10,6 @@ import { retry } from '../support/retry.ts';
 import { stallsOf } from '../support/spans.ts';
 
 const notLinux = process.platform === 'linux' ? false : 'the door is read on Linux only';
-const noIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
-  ? false
-  : 'this machine has no IPv6';
 
 /** The clients' clock and the server's are one, read in two processes. */
 const JITTER_MS = 1.5;
@@ -157,7 +154,7 @@ for (const node of nodes) {
       ['100 connections', {}, { mode: 'keep-alive', clients: 100 }, { spanIsAtMost: 0.2 }],
       ['calls that compute', { hold: 'busy', ms: 40 }, { mode: 'keep-alive', clients: 15 }, { spanIsAtMost: 0.2 }],
       ['a connection for each request', {}, { mode: 'reconnect', clients: 15 }, { spanIsAtMost: 0.2 }],
-      ['IPv6', { host: '::1' }, { mode: 'keep-alive', clients: 10 }, { spanIsAtMost: 0.2, skip: noIPv6 }],
+      ['IPv6', { host: '::1' }, { mode: 'keep-alive', clients: 10 }, { spanIsAtMost: 0.2, skip: needs.ipv6() }],
       [
         'workers that the primary deals connections to',
         { workers: 2, policy: 'rr' },

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { postgresIsMissing } from './postgres.ts';
 
@@ -9,7 +10,11 @@ export const needs = {
   nodeRdkafka: once(() => nativeClient('node-rdkafka')),
   betterSqlite3: once(() => nativeClient('better-sqlite3')),
   postgres: once(postgresIsMissing),
+  ipv6: once(() => (hasAddress('::1') ? false : 'this machine has no IPv6')),
 };
+
+const hasAddress = (wanted: string): boolean =>
+  Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === wanted));
 
 function nativeClient(name: string): Skip {
   // in another process: a native client that is loaded here stays, with its libraries

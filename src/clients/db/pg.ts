@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import type { Span } from '@opentelemetry/api';
-import { warnOnce } from '../../log.ts';
 import { createStamps } from '../../stamps.ts';
 import { disguised, replaceMethod, type Undo } from '../../wrap.ts';
 import { type Call, defineClient } from '../define.ts';
@@ -55,6 +54,7 @@ function patchPg(pg: Pg, tools: ClientTools): (Undo | undefined)[] {
   // NODE_PG_FORCE_NATIVE puts pg-native in this place, which has no connection of its own.
   if (!Object.hasOwn(pg.Client.prototype, '_attachListeners')) return [];
   const queries = new QueryOwners(tools);
+  const note = ({ self }: Call): void => queries.note(self);
   const ownerOf =
     (whose: keyof Owners) =>
     ({ self }: Call): Span | undefined =>
@@ -64,7 +64,7 @@ function patchPg(pg: Pg, tools: ClientTools): (Undo | undefined)[] {
     // Called by `Client.query` with the new query at the queue's end: inside of every wrapper of `query`.
     replaceMethod(pg.Client.prototype, '_pulseQueryQueue', (pulse) =>
       disguised(pulse, (self, args) => {
-        queries.note(self as Client | undefined);
+        tools.ask(note, { method: 'query', self, args });
         return Reflect.apply(pulse, self, args);
       }),
     ),
@@ -104,24 +104,18 @@ class QueryOwners {
 
   /** Whose the query is that a client's answers belong to now. */
   active(client: Client): Owners | undefined {
-    const active = client._activeQuery;
-    return this.of(active === undefined && !('_activeQuery' in client) ? client.activeQuery : active);
+    return this.of('_activeQuery' in client ? client._activeQuery : client.activeQuery);
   }
 
   /** Keeps whose the newest query of a client's queue is, unless it has been there before. */
   note(client: Client | undefined): void {
     const { sections } = this.#tools;
     if (!sections || !client) return;
-    try {
-      const queue = client._queryQueue ?? client.queryQueue;
-      const query = queue[queue.length - 1];
-      if (!query || this.#owners.get(query)) return;
-      const caller = this.#waited ? this.#waited.caller : activeSpan();
-      this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
-      if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);
-    } catch (error) {
-      warnOnce('pg query', 'whose a query of pg is cannot be told', error);
-    }
+    const query = (client._queryQueue ?? client.queryQueue).at(-1);
+    if (!query || this.#owners.get(query)) return;
+    const caller = this.#waited ? this.#waited.caller : activeSpan();
+    this.#owners.set(query, { query: sections.spans.startedJustNow(OFFICIAL) ?? caller, caller });
+    if (!this.#clients.has(client.connection)) this.#clients.set(client.connection, client);
   }
 
   /** Whose the queries are that are made in a pool's hand-over; `undefined`: the active span's. Returns what was before. */

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { networkInterfaces, platform } from 'node:os';
+import { platform } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import pg from 'pg';
-import { UnreadAnswers } from '../../../src/blame/answers.ts';
 import { timeoutOf, writeTimeout } from '../../../src/blame/timeouts.ts';
+import { UnreadAnswers } from '../../../src/door/answers.ts';
 import type { SpanState } from '../../../src/spans/tracker.ts';
+import { needs } from '../../support/needs.ts';
 
 type ReadableSpan = Parameters<typeof timeoutOf>[0];
 const isTimeout = (span: ReadableSpan): boolean => timeoutOf(span) !== undefined;
@@ -171,11 +172,14 @@ async function connected(t: TestContext, host: string) {
   return { port, answer: () => new Promise<void>((resolve) => void socket.write('an answer', () => resolve())) };
 }
 
-const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+const notLinux = platform() === 'linux' ? false : 'the kernel is asked on Linux only';
 
-for (const host of ['127.0.0.1', ...(hasIPv6 ? ['::1'] : [])]) {
+for (const [host, missing] of [
+  ['127.0.0.1', false],
+  ['::1', needs.ipv6()],
+] as const) {
   test(`no suspect: the kernel holds no answer of the server at ${host}`, {
-    skip: platform() !== 'linux',
+    skip: notLinux || missing,
   }, async (t) => {
     const { port, answer } = await connected(t, host);
     const answers = new UnreadAnswers();

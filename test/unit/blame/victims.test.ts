@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Span } from '@opentelemetry/api';
 import type { StallShares } from '../../../src/blame/shares.ts';
-import { recordOf, Victims, writeStalled } from '../../../src/blame/victims.ts';
+import { keepRecord, newRecord, type StallRecord, Victims, writeStalled } from '../../../src/blame/victims.ts';
+import type { Cause } from '../../../src/semconv.ts';
 import { SpansInFlight } from '../../../src/spans/in-flight.ts';
 import { SpanState } from '../../../src/spans/tracker.ts';
 
 const THRESHOLD_MS = 20;
+
+function recorded(stall: StallShares<SpanState>, cause: Cause): StallRecord {
+  const record = newRecord();
+  keepRecord(record, stall, cause);
+  return record;
+}
 
 /** Tells a stall of `holds` milliseconds by each of as many spans; returns what every one of them lost. */
 function lostBy(...holds: number[]): number[] {
@@ -17,7 +24,7 @@ function lostBy(...holds: number[]): number[] {
   shares.sort((a, b) => b.ms - a.ms);
   const stall = { shares, unknownMs: 0, kind: 'burst' } as unknown as StallShares<SpanState>;
   const length = holds.reduce((sum, ms) => sum + ms, 0);
-  new Victims(inFlight, THRESHOLD_MS).tell(10, 10 + length, stall, recordOf(stall, 'cpu'), 1);
+  new Victims(inFlight, THRESHOLD_MS).tell(10, 10 + length, stall, recorded(stall, 'cpu'), 1);
   return spans.map((span) => span.stalled?.ms ?? 0);
 }
 
@@ -55,7 +62,7 @@ test('a victim says what held the loop, and links to the span that did, but for 
   const call = { name: 'node-rdkafka commitSync', system: 'kafka' };
   const commit = { owner: culprit.state, ms: 60, section: call, clients: new Map([['kafka', 60]]) };
   const stall = { shares: [job, commit], unknownMs: 0, kind: 'burst' } as unknown as StallShares<SpanState>;
-  new Victims(inFlight, THRESHOLD_MS).tell(10, 170, stall, recordOf(stall, 'cpu'), 1);
+  new Victims(inFlight, THRESHOLD_MS).tell(10, 170, stall, recorded(stall, 'cpu'), 1);
   for (const { state } of [culprit, child, other]) writeStalled(state);
   assert.equal(other.attributes['event_loop.stalled.by'], 'nightlyJob');
   assert.deepEqual(other.links, ['culprit']);
@@ -66,7 +73,7 @@ test('a victim says what held the loop, and links to the span that did, but for 
   const alone = { ...stall, shares: [commit] } as unknown as StallShares<SpanState>;
   const late = shown('late');
   inFlight.add(late.state);
-  new Victims(inFlight, THRESHOLD_MS).tell(200, 260, alone, recordOf(alone, 'native_wait'), 2);
+  new Victims(inFlight, THRESHOLD_MS).tell(200, 260, alone, recorded(alone, 'native_wait'), 2);
   writeStalled(late.state);
   assert.equal(late.attributes['event_loop.stalled.by'], 'node-rdkafka commitSync');
 });

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ListenOptions, type Server } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { DoorInt, doorMemory, MAX_LISTENERS } from '../../../src/door/layout.ts';
 import { Listeners, portsOf } from '../../../src/door/listeners.ts';
-
-const noIPv6 = Object.values(networkInterfaces())
-  .flat()
-  .some((address) => address?.address === '::1')
-  ? false
-  : 'this machine has no IPv6';
+import { needs } from '../../support/needs.ts';
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -26,7 +21,7 @@ async function listen(options: ListenOptions): Promise<{ server: Server; port: n
   return { server, port: typeof address === 'object' && address ? address.port : 0 };
 }
 
-test('ports by family, each once, as long as somebody listens', { skip: noIPv6 }, async () => {
+test('ports by family, each once, as long as somebody listens', { skip: needs.ipv6() }, async () => {
   const memory = doorMemory();
   const listeners = new Listeners(memory);
   const four = await listen({ host: '127.0.0.1', port: 0 });

@@ -1,15 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { mayReadTables } from '../permission.ts';
+import { CLOSE_WAIT, ESTABLISHED } from './rows.ts';
 
 /** Kept from before they are patched: our own calls are no sections of the application's. */
 const fs = { closeSync, openSync, readSync };
 
 /** A table of more than some 6,000 sockets is not read: it would hold the loop for longer than the answer is worth. */
 const MAX_TABLE_BYTES = 1024 * 1024;
-
-const ESTABLISHED = '01';
-/** The peer has said that it sends no more; what it has sent may be unread. */
-const CLOSE_WAIT = '08';
 
 /**
  * Whether answers stand unread in the kernel, by the server's port. Right after a stall timers run before the sockets are
@@ -50,7 +47,9 @@ export class UnreadAnswers {
       for (const row of text.split('\n')) {
         //   sl  local_address rem_address   st tx_queue:rx_queue …
         const [, , peer, state, queues] = row.trim().split(/\s+/, 5);
-        if (!peer || !queues || (state !== ESTABLISHED && state !== CLOSE_WAIT)) continue;
+        if (!peer || !state || !queues) continue;
+        const code = Number.parseInt(state, 16);
+        if (code !== ESTABLISHED && code !== CLOSE_WAIT) continue;
         const port = Number.parseInt(peer.slice(peer.indexOf(':') + 1), 16);
         const isUnread = Number.parseInt(queues.slice(queues.indexOf(':') + 1), 16) > 0;
         byPort.set(port, isUnread || byPort.get(port) === true);
