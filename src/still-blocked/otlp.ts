@@ -3,7 +3,16 @@
  * whose exporters run on the loop that is blocked.
  */
 
-export type AttributeValue = string | number | boolean | readonly string[];
+/** A number that is one with a fraction by what it means: as 2 it must not become an integer, another type to backends. */
+export class Double {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export type AttributeValue = string | number | Double | boolean | readonly string[];
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 export interface Origin {
@@ -78,5 +87,6 @@ function anyValue(value: AttributeValue): object {
   if (typeof value === 'number') {
     return Number.isSafeInteger(value) ? { intValue: `${value}` } : { doubleValue: value };
   }
+  if (value instanceof Double) return { doubleValue: value.value };
   return { arrayValue: { values: value.map((item) => ({ stringValue: item })) } };
 }

@@ -1,12 +1,12 @@
 import { type LoopThread, threadAttributes } from '../loop-thread.ts';
 import * as semconv from '../semconv.ts';
 import { before, type Culprit, culpritOf, type Observation } from './observation.ts';
-import type { Attributes, Gauge, LogRecord } from './otlp.ts';
+import { type Attributes, Double, type Gauge, type LogRecord } from './otlp.ts';
 
 /** From so many times the limit on, a loop that is still blocked is an error. */
 const ERROR_FROM = 5;
 
-const seconds = (ms: number): number => Math.round(ms) / 1e3;
+const seconds = (ms: number): Double => new Double(Math.round(ms) / 1e3);
 
 export function logRecord(observation: Observation, afterMs: number, thread: LoopThread, lost: number): LogRecord {
   const culprit = culpritOf(observation);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { SampleStamp, SpanIds, Stamps } from '../../../src/sections/stamp-reader.ts';
 import type { SectionName } from '../../../src/sections/stamps.ts';
 import { before, culpritOf, type Observation } from '../../../src/still-blocked/observation.ts';
+import { Double } from '../../../src/still-blocked/otlp.ts';
 import { lagGauge, logRecord, stderrLine } from '../../../src/still-blocked/report.ts';
 
 const names: SectionName[] = [
@@ -80,9 +81,9 @@ test('a sample that is out of date accuses no span, and is shown only where no s
   const alone = culpritOf(observation(stale));
   assert.equal(alone.span, undefined);
   assert.equal(alone.sample?.functionName, 'handler');
-  assert.equal(
+  assert.deepEqual(
     logRecord(observation(stale), 1000, { id: 0, name: 'main' }, 0).attributes['event_loop.sample.age'],
-    1.7,
+    new Double(1.7),
   );
   assert.equal(culpritOf(observation({ ...stale, stamps: open([2, 8400]) })).sample, undefined);
 });
@@ -104,17 +105,17 @@ test('the record has the span in its own fields, and what is known as attributes
     body: 'The event loop has been blocked for 2.0 s by node-rdkafka commitMessageSync (native_wait)',
     ...span('a'),
     attributes: {
-      'event_loop.stall.duration': 2,
+      'event_loop.stall.duration': new Double(2),
       'event_loop.stall.cause': 'native_wait',
-      'event_loop.stall.cpu_time': 0.012,
-      'event_loop.stall.queue_time': 0.003,
+      'event_loop.stall.cpu_time': new Double(0.012),
+      'event_loop.stall.queue_time': new Double(0.003),
       'event_loop.stall.unread': 7,
       'event_loop.stall.accept_queue': 2,
       'event_loop.blocked.expected': undefined,
       'event_loop.blocked.section': 'node-rdkafka commitMessageSync',
       'event_loop.section.phase': 'call',
       'event_loop.section.system': 'kafka',
-      'event_loop.section.duration': 1.99,
+      'event_loop.section.duration': new Double(1.99),
       'event_loop.sections.before': [
         'node-rdkafka commitMessageSync × 12, 3.0 ms, 2.0 s ago',
         'node-rdkafka data, 200 ms, 2.6 s ago',

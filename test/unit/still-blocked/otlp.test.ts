@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { Exporter } from '../../../src/still-blocked/exporter.ts';
-import { logsRequest, metricsRequest, type Origin } from '../../../src/still-blocked/otlp.ts';
+import { Double, logsRequest, metricsRequest, type Origin } from '../../../src/still-blocked/otlp.ts';
 import { startReceiver } from '../../support/receiver.ts';
 
 const origin: Origin = {
@@ -85,7 +85,13 @@ test('a real receiver reads back what was written', async () => {
 test('numbers are written as the protocol has them: severities, flags, 64-bit integers as text', () => {
   const written = JSON.parse(
     JSON.stringify(
-      logsRequest(origin, { timeMs: 1.5, severity: 'ERROR', eventName: 'e', body: 'b', attributes: { n: 2 ** 53 } }),
+      logsRequest(origin, {
+        timeMs: 1.5,
+        severity: 'ERROR',
+        eventName: 'e',
+        body: 'b',
+        attributes: { n: 2 ** 53, s: new Double(2) },
+      }),
     ),
   );
   const [record] = written.resourceLogs[0].scopeLogs[0].logRecords;
@@ -96,7 +102,10 @@ test('numbers are written as the protocol has them: severities, flags, 64-bit in
     severityText: 'ERROR',
     eventName: 'e',
     body: { stringValue: 'b' },
-    attributes: [{ key: 'n', value: { doubleValue: 2 ** 53 } }],
+    attributes: [
+      { key: 'n', value: { doubleValue: 2 ** 53 } },
+      { key: 's', value: { doubleValue: 2 } },
+    ],
   });
   assert.deepEqual(written.resourceLogs[0].resource.attributes[1], { key: 'process.pid', value: { intValue: '7' } });
 });
