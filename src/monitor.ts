@@ -229,7 +229,8 @@ export class LoopMonitor implements WatchdogListener, SectionListener, SpanListe
     this.#stampSample(sample);
     if (!judgement.span && isLate(sample) && !this.#governor.isThinning) this.#escalation.raise();
     if (owner && judgement.span) this.#suspects.add(owner);
-    this.#markSoFar(at);
+    // What a marked span holds beyond that is written at its end, or at the turn's.
+    if (!owner?.endIsSeen || !this.#stall?.marks.has(owner)) this.#markSoFar(at);
     const took = now() - at;
     this.#samplingMs += Math.min(SAMPLE_MAX_MS, took);
     this.#governor.spent(took, at);

@@ -7,6 +7,11 @@ startSdk();
 const tracer = trace.getTracer('bench');
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Of some 5 ms each. */
+const PARTS = 10;
+/** Not counted: compiled by then. */
+const WARM_UP = 10;
+
 /** CPU time of this thread alone: the loop's. */
 function loopCpuMs() {
   return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]) / 1e6;
@@ -19,31 +24,46 @@ function work(rounds) {
   return x;
 }
 
+/** A culprit, with the work in so many parts, between which the loop turns. */
+async function request(rounds, parts) {
+  const culprit = tracer.startSpan('culprit');
+  await context.with(trace.setSpan(context.active(), culprit), async () => {
+    await sleep(2);
+    for (let i = 0; i < parts; i++) {
+      if (i > 0) await new Promise((resolve) => setImmediate(resolve));
+      work(rounds / parts);
+    }
+  });
+  culprit.end();
+  await sleep(60);
+}
+
 answer({
-  async cpuMsPerStall({ spans, stalls }) {
+  /** What a stall costs beyond the same work in parts that are none. The two take turns: the machine's pace changes. */
+  async extraMsPerStall({ spans, stalls }) {
     let rounds = 1e6;
     const took = () => {
       const start = performance.now();
       work(rounds);
       return performance.now() - start;
     };
-    while (took() < 50) rounds *= 1.3;
+    while (took() < 50) rounds = Math.round(rounds * 1.1);
     await sleep(500);
     const open = Array.from({ length: spans }, () => tracer.startSpan('in flight'));
     await sleep(500);
-    const before = loopCpuMs();
-    for (let i = 0; i < stalls; i++) {
-      const culprit = tracer.startSpan('culprit');
-      await context.with(trace.setSpan(context.active(), culprit), async () => {
-        await sleep(2);
-        work(rounds);
-      });
-      culprit.end();
-      await sleep(60);
+    const cpuOf = async (parts) => {
+      const before = loopCpuMs();
+      await request(rounds, parts);
+      return loopCpuMs() - before;
+    };
+    let extra = 0;
+    for (let i = -WARM_UP; i < stalls; i++) {
+      const chunked = await cpuOf(PARTS);
+      const stalled = await cpuOf(1);
+      if (i >= 0) extra += stalled - chunked;
     }
-    const cpu = (loopCpuMs() - before) / stalls;
     for (const span of open) span.end();
-    return cpu;
+    return extra / stalls;
   },
 });
 process.send({ ready: true });

@@ -116,6 +116,11 @@ export class StallMarks {
     return this.#inFlight.roots - (state?.root.inFlight ? 1 : 0);
   }
 
+  /** Whether the stall has marked this span. */
+  has(state: SpanState): boolean {
+    return this.#contributions.has(state);
+  }
+
   /** Marks every span whose own share has reached the threshold. */
   apply(stall: StallShares<SpanState>, evidence: StallEvidence): void {
     this.kind = stall.kind;

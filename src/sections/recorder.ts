@@ -228,7 +228,8 @@ export class SectionRecorder {
       this.#depth = 0;
       this.#stamps.close();
     }
-    if (this.#runs.length > 0) this.#runs.length = 0;
+    // a new one: to set an array's length is a call into V8's runtime
+    if (this.#runs.length > 0) this.#runs = [];
   }
 
   /** Of a section in progress, the time that is its own. */
