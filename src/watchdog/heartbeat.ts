@@ -45,6 +45,7 @@ export class Heartbeat {
   #beats = 0;
   #beatsAtTick = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isArmed = false;
   #goingQuiet = false;
   #wanted = false;
 
@@ -80,7 +81,7 @@ export class Heartbeat {
   }
 
   stop(): void {
-    this.#running = false;
+    this.#running = this.#isArmed = false;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -122,18 +123,20 @@ export class Heartbeat {
       warnOnce('turn', 'what a turn of the loop was spent on cannot be worked out', error);
     }
     if (this.#goingQuiet) this.#goingQuiet = false;
-    else if (!this.#timer) this.#arm();
+    else if (!this.#isArmed) this.#arm();
     setImmediate(this.#beat).unref();
   };
 
   #arm(): void {
     this.#beatsAtTick = this.#beats;
-    this.#timer = setTimeout(this.#tick, this.#tickMs);
-    this.#timer.unref();
+    this.#isArmed = true;
+    // one for good: a busy loop arms it some hundred times a second
+    if (this.#timer) this.#timer.refresh();
+    else this.#timer = setTimeout(this.#tick, this.#tickMs).unref();
   }
 
   #tick = (): void => {
-    this.#timer = undefined;
+    this.#isArmed = false;
     if (!this.#running) return;
     // The timer's own wake-up makes one beat, since the check phase comes before the timers.
     if (this.#beats - this.#beatsAtTick > 1 || this.#beatsWhileIdle || this.#wanted) {
