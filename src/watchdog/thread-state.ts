@@ -76,10 +76,34 @@ export interface SystemCall {
   readonly argument: number;
 }
 
-export function systemCallOf(file: ProcFile): SystemCall {
-  // "281 0xe 0x7ffd… …", "running", or "-1 0x…" (blocked, but in no system call)
-  const [number, argument] = file.read().split(' ', 2);
+/** "281 0xe 0x7ffd… …", "running", or "-1 0x…" (blocked, but in no system call) */
+function systemCallOf(text: string): SystemCall {
+  const [number, argument] = text.split(' ', 2);
   return argument ? { number: Number(number), argument: Number(argument) } : { number: -1, argument: 0 };
+}
+
+/** The system call that a thread is in, look by look: an idle loop's is the same each time, to the letter. */
+export class SystemCallFile {
+  readonly #file: ProcFile;
+  #text = '';
+  #call: SystemCall = systemCallOf('');
+
+  constructor(tid: number) {
+    this.#file = new ProcFile(taskFile(tid, 'syscall'));
+  }
+
+  read(): SystemCall {
+    const text = this.#file.read();
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#call = systemCallOf(text);
+    }
+    return this.#call;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
 }
 
 /** Whether a thread sleeps in one of these epoll descriptors. */

@@ -12,10 +12,10 @@ import {
   ProcFile,
   type SchedTimes,
   type SystemCall,
+  SystemCallFile,
   schedTimes,
   sleepOf,
   sleepsIn,
-  systemCallOf,
   taskFile,
 } from './thread-state.ts';
 
@@ -62,7 +62,7 @@ export class WatchedLoop {
   readonly #data: LoopData;
   readonly #parts: ThreadParts;
   readonly #shared: SharedBlock;
-  readonly #syscall: ProcFile;
+  readonly #syscall: SystemCallFile;
   readonly #sched: ProcFile;
   readonly #stuck: StuckMeter;
   readonly #doorMemory: DoorMemory | undefined;
@@ -93,7 +93,7 @@ export class WatchedLoop {
     this.#parts = parts;
     this.reporter = reporter;
     this.#shared = sharedBlock(data.buffer);
-    this.#syscall = new ProcFile(taskFile(data.tid, 'syscall'));
+    this.#syscall = new SystemCallFile(data.tid);
     this.#sched = new ProcFile(taskFile(data.tid, 'schedstat'));
     this.#mayDie = data.threadId !== MAIN_THREAD && schedTimes(this.#sched) !== undefined;
     this.#stuck = new StuckMeter(this.#shared, parts.shared, this.#sched, parts.cgroup);
@@ -151,7 +151,7 @@ export class WatchedLoop {
       return firstLookMs - age;
     }
 
-    const call = systemCallOf(this.#syscall);
+    const call = this.#syscall.read();
     this.#isDead = this.#mayDie && call.number < 0 && !schedTimes(this.#sched);
     if (this.#isDead) return IDLE_LOOK_MS;
     if (sleepsIn(this.#data.epollFds, call)) {
