@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 import { metrics, trace } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
+import { withMetricsTimeout } from './metrics-timeout.ts';
 
 /** What is used of the optional packages, in both lines of the SDK. */
 interface SdkNode {
@@ -51,8 +52,11 @@ export function loadSdk(): LoadedSdk | undefined {
   return {
     http: instrumentationHttp && new instrumentationHttp.HttpInstrumentation(),
     start(instrumentations) {
-      const sdk = new sdkNode.NodeSDK({ instrumentations });
-      sdk.start();
+      const sdk = withMetricsTimeout(() => {
+        const made = new sdkNode.NodeSDK({ instrumentations });
+        made.start();
+        return made;
+      });
       return ofProviders(Object.values<unknown>({ ...sdk }).filter(isProvider));
     },
   };

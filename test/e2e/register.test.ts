@@ -334,6 +334,16 @@ describe('loopblame/register', () => {
         assert.ok(result.ms < 6000, `${result.ms} ms`);
       });
 
+      test(`${name}: metrics at short intervals do not keep the process`, async () => {
+        const result = await ending(url(), {
+          OTEL_BSP_EXPORT_TIMEOUT: '1000',
+          OTEL_METRIC_EXPORT_INTERVAL: '100',
+          OTEL_METRIC_EXPORT_TIMEOUT: '100',
+          OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: '',
+        });
+        assertEnded(result, 0);
+      });
+
       test(`${name}: so it does on SIGTERM`, async () => {
         const result = await ending(url(), { OTEL_BSP_EXPORT_TIMEOUT: '1000' }, 'SIGTERM');
         assertEnded(result, null, 'SIGTERM');

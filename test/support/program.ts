@@ -98,6 +98,8 @@ function exportSettings(name: string, receiver: { url: string } | undefined): No
     OTEL_BSP_SCHEDULE_DELAY: '50',
     OTEL_METRIC_EXPORT_INTERVAL: '200',
     OTEL_METRIC_EXPORT_TIMEOUT: '200',
+    // a slow machine's last export may take longer than the interval
+    OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: '10000',
     ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
   };
 }
