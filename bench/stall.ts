@@ -33,7 +33,7 @@ export const stall: Bench = async ({ quick, node, say }) => {
   return {
     title:
       "bench/stall.ts: the loop thread's CPU time of a stall of 50 ms, beyond the same work in 10 parts, with − without loopblame",
-    conditions: [`${stalls} stalls a process`, 'tolerance ±(1 ms + 0.2 µs a span)'],
+    conditions: [`${stalls} stalls a process, after ten to warm up`, 'tolerance ±(1 ms + 0.2 µs a span)'],
     columns: ['ms a stall', 'without', ...SPREAD_COLUMNS],
     rows,
     notes: ['The spans in flight end after the stalls, which is not counted.'],

@@ -1,6 +1,6 @@
+import { DEFAULT_OTLP_TIMEOUT_MS, positive, text } from '../otel-env.ts';
+
 const TIMEOUT = 'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT';
-/** `exporter.otlp.timeout` of the specification. */
-const DEFAULT_MS = 10_000;
 /** Of the interval: something must be left of it for the loop to be empty in. */
 const PART = 0.8;
 
@@ -10,14 +10,16 @@ const PART = 0.8;
  * it for ever. Nothing changes where a time limit is set, nor for intervals over 12.5 s.
  */
 export function withMetricsTimeout<T>(setUp: () => T, env: NodeJS.ProcessEnv = process.env): T {
-  const intervalMs = Number(env['OTEL_METRIC_EXPORT_INTERVAL']?.trim() || Number.NaN);
-  const isSet = [TIMEOUT, 'OTEL_EXPORTER_OTLP_TIMEOUT'].some((name) => env[name]?.trim());
-  if (isSet || !(intervalMs > 0 && intervalMs * PART < DEFAULT_MS)) return setUp();
-  env[TIMEOUT] = `${Math.ceil(intervalMs * PART)}`;
+  const limitMs = PART * (positive(env['OTEL_METRIC_EXPORT_INTERVAL']) ?? Number.POSITIVE_INFINITY);
+  const isSet = text(env[TIMEOUT]) ?? text(env['OTEL_EXPORTER_OTLP_TIMEOUT']);
+  if (isSet || limitMs >= DEFAULT_OTLP_TIMEOUT_MS) return setUp();
+  const before = env[TIMEOUT];
+  env[TIMEOUT] = `${Math.ceil(limitMs)}`;
   try {
     return setUp();
   } finally {
     // the application's own exporters, and its child processes, read the same
-    delete env[TIMEOUT];
+    if (before === undefined) delete env[TIMEOUT];
+    else env[TIMEOUT] = before;
   }
 }

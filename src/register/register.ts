@@ -5,6 +5,7 @@ import { clients } from '../clients/index.ts';
 import { resolveConfig } from '../config.ts';
 import { EventLoopInstrumentation } from '../instrumentation.ts';
 import { hasLogger, logInfo, showWarnings, warnOnce } from '../log.ts';
+import { positive } from '../otel-env.ts';
 import { sendAtExit } from './exit.ts';
 import { hookImports } from './hooks.ts';
 import { isSdkRegistered, type LoadedSdk, loadSdk } from './sdk.ts';
@@ -102,8 +103,8 @@ function logEarly(): () => void {
 
 function maxWaitMs(): number {
   const given = ['OTEL_EXPORTER_OTLP_TIMEOUT', 'OTEL_BSP_EXPORT_TIMEOUT']
-    .map((name) => Number(process.env[name]?.trim() || Number.NaN))
-    .filter((ms) => ms > 0 && Number.isFinite(ms));
+    .map((name) => positive(process.env[name]))
+    .filter((ms) => ms !== undefined);
   return given.length > 0 ? Math.min(...given) : MAX_WAIT_MS;
 }
 

@@ -1,3 +1,5 @@
+import { DEFAULT_OTLP_TIMEOUT_MS, positive, text } from '../otel-env.ts';
+
 /** Where one signal goes. */
 export interface ExportTarget {
   readonly url: string;
@@ -22,7 +24,6 @@ type Env = Readonly<Record<string, string | undefined>>;
 type Signal = 'LOGS' | 'METRICS';
 
 const DEFAULT_ENDPOINT = 'http://localhost:4318';
-const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_INTERVAL_MS = 60_000;
 /** The ports on which an OTLP receiver listens by default: gRPC has one of its own. */
 const GRPC_PORT = '4317';
@@ -59,7 +60,7 @@ function target(env: Env, signal: Signal, problems: string[]): ExportTarget | un
       ...headers(env['OTEL_EXPORTER_OTLP_HEADERS']),
       ...headers(env[`OTEL_EXPORTER_OTLP_${signal}_HEADERS`]),
     },
-    timeoutMs: positive(of('TIMEOUT')) ?? DEFAULT_TIMEOUT_MS,
+    timeoutMs: positive(of('TIMEOUT')) ?? DEFAULT_OTLP_TIMEOUT_MS,
     caFile: of('CERTIFICATE'),
     certFile: of('CLIENT_CERTIFICATE'),
     keyFile: of('CLIENT_KEY'),
@@ -119,15 +120,8 @@ function decoded(value: string): string {
   }
 }
 
-const text = (value: string | undefined): string | undefined => value?.trim() || undefined;
-
 const list = (value: string | undefined): string[] =>
   (value ?? '')
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-
-function positive(value: string | undefined): number | undefined {
-  const number = Number(text(value) ?? Number.NaN);
-  return Number.isFinite(number) && number > 0 ? number : undefined;
-}

@@ -13,6 +13,7 @@ function read(env: NodeJS.ProcessEnv): [string | undefined, string | undefined] 
 test('an export has ended before the next one begins', () => {
   assert.deepEqual(read({ OTEL_METRIC_EXPORT_INTERVAL: '1000' }), ['800', undefined]);
   assert.deepEqual(read({ OTEL_METRIC_EXPORT_INTERVAL: ' 12499 ' }), ['10000', undefined]);
+  assert.deepEqual(read({ OTEL_METRIC_EXPORT_INTERVAL: '1000', [NAME]: ' ' }), ['800', ' '], 'empty: not set');
 });
 
 test("nothing changes where the exporter's own limit is shorter, or there is no interval", () => {
